@@ -1,0 +1,1 @@
+"""Connectors: the interface, and which one owns a destination."""

@@ -1,0 +1,1 @@
+"""Injection: how a credential is written into a request."""

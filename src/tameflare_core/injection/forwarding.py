@@ -1,0 +1,41 @@
+"""What of a request's header goes upstream."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tameflare_core.request import OutboundRequest
+
+__all__ = ["forwardable"]
+
+# Fields that speak to the next hop only (RFC 9110 section 7.6.1), and those that ask it for another
+# protocol: a request that was judged as HTTP must not turn into something that was not.
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "upgrade", "http2-settings", "expect"}
+)
+_OWN_PREFIXES = ("proxy-", "x-tameflare-")
+
+
+def forwardable(request: OutboundRequest) -> OutboundRequest:
+    """`request` without what is meant for this gateway: hop-by-hop, `Proxy-*` and `X-TameFlare-*`.
+
+    A WebSocket handshake keeps its `Upgrade`. `Transfer-Encoding` stays: framing is the frontend's.
+    """
+    headers = request.headers
+    named = {
+        token.strip().lower()
+        for value in headers.get_all("connection")
+        for token in value.split(",")
+    }
+    websocket = "upgrade" in named and headers.get("upgrade").lower() == "websocket"
+    dropped = [
+        name
+        for name, _ in headers
+        if name in _HOP_BY_HOP or name in named or name.startswith(_OWN_PREFIXES)
+    ]
+    if not dropped:
+        return request
+    kept = headers.without(*dropped)
+    if websocket:
+        kept = kept.replacing("connection", "Upgrade").replacing("upgrade", "websocket")
+    return replace(request, headers=kept)

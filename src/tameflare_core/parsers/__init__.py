@@ -1,0 +1,1 @@
+"""Parsers: from a request's path or body to what it means."""

@@ -1,0 +1,137 @@
+"""Method and path to action: a catalogue compiled into a tree of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tameflare_core.action import Access, Category, Risk, action_name
+
+__all__ = ["Match", "Route", "RouteTable", "read_catalogue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One row of a catalogue.
+
+    Attributes:
+        method: upper case.
+        path: a template like `/repos/{owner}/{repo}/pulls/{pull_number}`.
+        action, access, risk, categories: what the operation is.
+    """
+
+    method: str
+    path: str
+    action: str
+    access: Access
+    risk: Risk
+    categories: frozenset[Category] = frozenset()
+
+
+class Match(NamedTuple):
+    """The row that covers a request, and the path parameters as they stand in the path."""
+
+    route: Route
+    params: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    routes: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+    tails: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+
+
+class RouteTable:
+    """Routes, matched in time that depends on the path's length and not on their number.
+
+    A literal segment beats a parameter; a parameter in `tail_params` at the end of a template takes
+    one or more remaining segments, and is the last choice.
+
+    Args:
+        routes: the rows; later ones replace earlier ones of the same method and shape.
+        tail_params: names of parameters that may span several segments.
+    """
+
+    def __init__(
+        self, routes: Iterable[Route], *, tail_params: frozenset[str] = frozenset()
+    ) -> None:
+        self._root = _Node()
+        for route in routes:
+            self._add(route, tail_params)
+
+    def _add(self, route: Route, tail_params: frozenset[str]) -> None:
+        node = self._root
+        names: list[str] = []
+        segments = route.path.strip("/").split("/") if route.path != "/" else []
+        for index, segment in enumerate(segments):
+            if not (segment.startswith("{") and segment.endswith("}")):
+                node = node.literals.setdefault(segment, _Node())
+                continue
+            name = segment[1:-1]
+            names.append(name)
+            if name in tail_params and index == len(segments) - 1:
+                node.tails[route.method] = route, tuple(names)
+            if node.parameter is None:
+                node.parameter = _Node()
+            node = node.parameter
+        node.routes[route.method] = route, tuple(names)
+
+    def match(self, method: str, path: str) -> Match | None:
+        """The row that covers `method` and the canonical `path`; HEAD is read as GET."""
+        method = "GET" if method == "HEAD" else method
+        segments = path[1:].split("/") if path != "/" else []
+        found = _walk(self._root, segments, 0, method, [])
+        if found is None:
+            return None
+        (route, names), values = found
+        return Match(route, dict(zip(names, values, strict=True)))
+
+
+type _Found = tuple[tuple[Route, tuple[str, ...]], list[str]]
+
+
+def _walk(
+    node: _Node, segments: list[str], index: int, method: str, values: list[str]
+) -> _Found | None:
+    if index == len(segments):
+        row = node.routes.get(method)
+        return None if row is None else (row, values)
+    segment = segments[index]
+    child = node.literals.get(segment)
+    if child is not None:
+        found = _walk(child, segments, index + 1, method, values)
+        if found is not None:
+            return found
+    if node.parameter is not None:
+        found = _walk(node.parameter, segments, index + 1, method, [*values, segment])
+        if found is not None:
+            return found
+    row = node.tails.get(method)
+    return None if row is None else (row, [*values, "/".join(segments[index:])])
+
+
+def read_catalogue(text: str) -> list[Route]:
+    """Read a catalogue: tab-separated `method path action access risk categories`, with a header.
+
+    Raises:
+        ValueError: a row that is not of that form.
+    """
+    header, *lines = text.splitlines()
+    if header.split("\t") != ["method", "path", "action", "access", "risk", "categories"]:
+        raise ValueError("not a catalogue: its first line is not the expected header")
+    return [_row(line) for line in lines]
+
+
+def _row(line: str) -> Route:
+    method, path, action, access, risk, categories = line.split("\t")
+    return Route(
+        method=method,
+        path=path,
+        action=action_name(action),
+        access=Access(access),
+        risk=Risk(risk),
+        categories=frozenset(Category(part) for part in categories.split(",") if part),
+    )

@@ -1,0 +1,46 @@
+"""JSON that every reader reads alike: no duplicate keys, no BOM, UTF-8 only, bounded depth.
+
+Parsers differ in which of two equal keys wins, and some match keys without regard to case (Go's
+encoding/json), so both are refused rather than guessed. Source: RFC 8259 section 4.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from tameflare_core.errors import OpaqueBody
+
+__all__ = ["Json", "parse_json"]
+
+type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+
+
+def parse_json(data: bytes) -> Json:
+    """Parse one JSON document.
+
+    Raises:
+        OpaqueBody: it is not JSON, not UTF-8, starts with a BOM, nests too deeply, or an object has
+            two keys that differ at most in case.
+    """
+    try:
+        return cast(
+            Json,
+            json.loads(
+                data.decode("utf-8"),
+                object_pairs_hook=_unique,
+                parse_constant=_refuse_constant,
+            ),
+        )
+    except (ValueError, RecursionError):
+        raise OpaqueBody("body is not JSON that can be read in one way") from None
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    if len({key.casefold() for key, _ in pairs}) != len(pairs):
+        raise ValueError("duplicate key")
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,85 @@
+"""Builds the plugin manager, and reads from it what the plugins registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from types import ModuleType
+
+import pluggy
+
+from tameflare_core import hookspecs
+from tameflare_core.builtin import credentials, generic, github
+from tameflare_core.connectors.base import Connector
+from tameflare_core.errors import PluginError
+from tameflare_core.vault.references import CredentialSource
+
+__all__ = ["ENTRY_POINT_GROUP", "Plugins", "load_plugins"]
+
+ENTRY_POINT_GROUP = "tameflare"
+
+_BUILTIN: tuple[ModuleType, ...] = (credentials, generic, github)
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """What all plugins registered.
+
+    Attributes:
+        connectors: connector types by the name used in a configuration.
+        credential_sources: credential sources by scheme.
+    """
+
+    connectors: Mapping[str, type[Connector]]
+    credential_sources: Mapping[str, CredentialSource]
+
+
+def load_plugins(
+    extra: Iterable[object] = (), *, entry_points: bool = True, builtin: bool = True
+) -> Plugins:
+    """Register the built-in plugins, those of installed packages, and `extra` ones.
+
+    Args:
+        extra: modules or objects with hook implementations.
+        entry_points: whether installed packages' plugins are loaded.
+        builtin: whether the built-in ones are.
+
+    Raises:
+        PluginError: a plugin implements an unknown hook, fails to load, returns something else than
+            its hook promises, or registers a name that is taken.
+    """
+    manager = pluggy.PluginManager("tameflare")
+    manager.add_hookspecs(hookspecs)
+    try:
+        for module in _BUILTIN if builtin else ():
+            manager.register(module)
+        if entry_points:
+            manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+        for plugin in extra:
+            manager.register(plugin)
+        manager.check_pending()
+        connectors = list(chain.from_iterable(manager.hook.register_connectors()))
+        sources = list(chain.from_iterable(manager.hook.register_credential_sources()))
+    except Exception as error:
+        raise PluginError(f"a plugin cannot be loaded: {error}") from error
+    for connector in connectors:
+        if not (isinstance(connector, type) and issubclass(connector, Connector)):
+            raise PluginError(
+                f"register_connectors returned `{connector!r}`, which is no Connector"
+            )
+    for source in sources:
+        if not isinstance(source, CredentialSource):
+            raise PluginError(f"register_credential_sources returned `{source!r}`")
+    return Plugins(
+        connectors=_by_name(connectors, lambda connector: connector.type, "connector type"),
+        credential_sources=_by_name(sources, lambda source: source.scheme, "credential scheme"),
+    )
+
+
+def _by_name[Item](items: list[Item], name: Callable[[Item], str], what: str) -> dict[str, Item]:
+    found: dict[str, Item] = {}
+    for item in items:
+        if found.setdefault(name(item), item) is not item:
+            raise PluginError(f"two plugins register the {what} `{name(item)}`")
+    return found

@@ -1,0 +1,1 @@
+"""Transports: the enforcement point inside a Python process."""

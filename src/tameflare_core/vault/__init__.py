@@ -1,0 +1,1 @@
+"""Secrets: in memory, by reference, and encrypted at rest."""

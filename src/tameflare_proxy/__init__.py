@@ -1,0 +1,1 @@
+"""The gateway: an egress proxy that judges every request before it leaves."""
