@@ -13,13 +13,16 @@ __all__ = ["forwardable"]
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "te", "trailer", "upgrade", "http2-settings", "expect"}
 )
+# They say where a body ends: `Connection: content-length` must not be able to take that away.
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _OWN_PREFIXES = ("proxy-", "x-tameflare-")
 
 
 def forwardable(request: OutboundRequest) -> OutboundRequest:
     """`request` without what is meant for this gateway: hop-by-hop, `Proxy-*` and `X-TameFlare-*`.
 
-    A WebSocket handshake keeps its `Upgrade`. `Transfer-Encoding` stays: framing is the frontend's.
+    A WebSocket handshake keeps its `Upgrade`. `Content-Length` and `Transfer-Encoding` stay: the
+    frontend frames the body.
     """
     headers = request.headers
     named = {
@@ -27,7 +30,13 @@ def forwardable(request: OutboundRequest) -> OutboundRequest:
         for value in headers.get_all("connection")
         for token in value.split(",")
     }
-    websocket = "upgrade" in named and headers.get("upgrade").lower() == "websocket"
+    # A handshake is a GET (RFC 6455 section 4.1): no other method may open a tunnel.
+    websocket = (
+        request.method == "GET"
+        and "upgrade" in named
+        and headers.get("upgrade").lower() == "websocket"
+    )
+    named -= _FRAMING
     dropped = [
         name
         for name, _ in headers

@@ -34,15 +34,22 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(
-            self._value.encode(), other._value.encode()
-        )
+        return isinstance(other, Secret) and hmac.compare_digest(_octets(self), _octets(other))
 
     def __hash__(self) -> int:
         # The hash of the text would be a handle for guessing it.
         return hash(Secret)
 
-    def __reduce_ex__(self, protocol: object) -> Never:
+    def __reduce__(self) -> Never:
         raise TypeError("a secret cannot be pickled or copied to another process")
 
-    __reduce__ = __reduce_ex__  # type: ignore[assignment]  # both doors are shut
+    def __reduce_ex__(self, protocol: object) -> Never:
+        self.__reduce__()
+
+    def __getstate__(self) -> Never:
+        self.__reduce__()
+
+
+def _octets(secret: Secret) -> bytes:
+    # A lone surrogate must not end in a UnicodeEncodeError, which carries the whole text.
+    return secret.reveal().encode("utf-8", "surrogatepass")
