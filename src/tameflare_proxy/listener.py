@@ -1,0 +1,173 @@
+"""The first head of a connection: whose it is, where it wants to go, and which lane carries it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Callable
+
+from tameflare_core.canonical import canonical_authority
+from tameflare_core.decision import Refusal
+from tameflare_core.errors import RequestRejected
+from tameflare_core.record import TrafficRecord
+from tameflare_core.refusals import denied, rejected
+from tameflare_core.surroundings import Surroundings
+from tameflare_core.tokens import token_digest
+from tameflare_proxy.authentication import presented_token, token_required
+from tameflare_proxy.http1 import RequestHead, head_end, parse_head, render
+from tameflare_proxy.lane_mitm import Tunnel, UniversalLane
+from tameflare_proxy.served import ServedGateway
+
+__all__ = ["Listener"]
+
+_logger = logging.getLogger(__name__)
+
+_HEAD_SECONDS = 30.0
+_FIRST_BYTES_SECONDS = 60.0
+_CLOSE_SECONDS = 5.0
+_TLS_HANDSHAKE = 0x16
+
+
+class Listener:
+    """Takes connections that the proxy's socket accepts.
+
+    Args:
+        find: the gateway of a token digest; None when it is unknown.
+        lane: carries the connections of known gateways.
+        surroundings: where ids come from.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[bytes], ServedGateway | None],
+        lane: UniversalLane,
+        surroundings: Surroundings,
+    ) -> None:
+        self._find = find
+        self._lane = lane
+        self._surroundings = surroundings
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection to its end; nothing is raised."""
+        try:
+            await self._carry(reader, writer)
+        except RequestRejected as error:
+            await self._refuse(reader, writer, rejected(error, self._surroundings.new_id()))
+        except (OSError, EOFError):
+            pass  # the client went away, or was too slow
+        except Exception as error:  # noqa: BLE001
+            # INVARIANT: whatever goes wrong here closes the connection.
+            _logger.error("connection failed: %s", type(error).__name__)
+        finally:
+            writer.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data, end = await _read_head(reader)
+        head = parse_head(data[:end])
+        served = self._identify(head.get("proxy-authorization"))
+        if served is None:
+            await self._refuse(reader, writer, token_required(self._surroundings.new_id()))
+        elif head.method == "CONNECT":
+            await self._connect(served, head, data[end:], reader, writer)
+        else:
+            # The lane reads this head again, so that the first request is treated like the next ones.
+            await self._lane.carry(
+                served,
+                reader,
+                writer,
+                received=data,
+                tunnel=None,
+                authenticate=lambda value: self._identify(value) is served,
+            )
+
+    def _identify(self, authorization: str | None) -> ServedGateway | None:
+        token = presented_token(authorization)
+        if token is None:
+            return None
+        digest = token_digest(token)
+        served = self._find(digest)
+        # The look-up already compares digests; this keeps its timing out of the answer.
+        known = served is not None and hmac.compare_digest(served.token_digest, digest)
+        return served if known else None
+
+    async def _connect(
+        self,
+        served: ServedGateway,
+        head: RequestHead,
+        rest: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        if ":" not in head.target.rpartition("]")[2]:
+            raise RequestRejected("CONNECT names no port")
+        host, port = canonical_authority(head.target, scheme="https")
+        named = head.get("host")
+        if named is not None and canonical_authority(named, scheme="https") != (host, port):
+            raise RequestRejected("`Host` header names another host than CONNECT")
+        refusal = self._refused_destination(served, host, port)
+        if refusal is not None:
+            await self._refuse(reader, writer, refusal)
+            return
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if not rest:
+            async with asyncio.timeout(_FIRST_BYTES_SECONDS):
+                rest = await reader.read(65536)
+        if not rest:
+            return
+        first = rest[0]
+        if first != _TLS_HANDSHAKE and not (0x41 <= first <= 0x5A):
+            return  # neither TLS nor HTTP: nothing is relayed unread
+        await self._lane.carry(
+            served,
+            reader,
+            writer,
+            received=rest,
+            tunnel=Tunnel(host, port, tls=first == _TLS_HANDSHAKE),
+            authenticate=lambda _: True,
+        )
+
+    def _refused_destination(self, served: ServedGateway, host: str, port: int) -> Refusal | None:
+        verdict = served.point.decide_destination(host, port)
+        if verdict is None:
+            return None
+        gateway = served.point.gateway.name
+        refusal = denied(verdict, gateway, served.surroundings.new_id())
+        served.services.recorder.record(
+            TrafficRecord(
+                id=refusal.request_id,
+                time=served.surroundings.now(),
+                gateway=gateway,
+                request=None,
+                verdict=verdict,
+                outcome="denied",
+                status=refusal.status,
+            )
+        )
+        return refusal
+
+    async def _refuse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: Refusal
+    ) -> None:
+        writer.write(render(refusal))
+        try:
+            writer.write_eof()
+            # Closing with unread input would reset the connection and take the answer with it.
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                while await reader.read(65536):
+                    pass
+        except OSError:
+            pass
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[bytes, int]:
+    data = b""
+    async with asyncio.timeout(_HEAD_SECONDS):
+        while True:
+            more = await reader.read(65536)
+            if not more:
+                raise EOFError
+            data += more
+            end = head_end(data)
+            if end:
+                return data, end

@@ -1,0 +1,112 @@
+"""The gateway's life: listen, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.frontend import AsyncApprover, AsyncServices, Credentials, Recorder
+from tameflare_core.gateway import Gateway
+from tameflare_core.plugins import Plugins
+from tameflare_core.surroundings import Surroundings
+from tameflare_core.tokens import token_digest
+from tameflare_proxy.authority import Authority
+from tameflare_proxy.dial import dial
+from tameflare_proxy.lane_mitm import UniversalLane
+from tameflare_proxy.listener import Listener
+from tameflare_proxy.served import ServedGateway
+from tameflare_proxy.tls import ClientTls
+
+__all__ = ["GatewayServer"]
+
+_BUFFER = 256 * 1024
+_BACKLOG = 1024
+_DRAIN_SECONDS = 2.0
+
+
+class GatewayServer:
+    """Serves one gateway on a socket of its own; an asynchronous context manager.
+
+    Args:
+        gateway: what to serve.
+        plugins: where credentials are looked up.
+        token: what clients present.
+        approver: whom to ask.
+        recorder: keeps the traffic records.
+        authority: signs the certificates that clients see.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway: Gateway,
+        plugins: Plugins,
+        token: str,
+        approver: AsyncApprover,
+        recorder: Recorder,
+        authority: Authority,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._address = host, port
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        credentials = Credentials(plugins.credential_sources, gateway.folder)
+        served = ServedGateway(
+            point=DecisionPoint(gateway),
+            services=AsyncServices(
+                approver=approver, recorder=recorder, credentials=credentials
+            ),
+            token_digest=token_digest(token),
+        )
+        self._served = {served.token_digest: served}
+        self._own: list[tuple[str, int]] = []
+        lane = UniversalLane(ClientTls(authority), partial(dial, own=self._own))
+        self._listener = Listener(self._served.get, lane, Surroundings())
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._own[0][1]
+
+    async def __aenter__(self) -> Self:
+        host, port = self._address
+        self._server = await asyncio.start_server(
+            self._accept, host, port, limit=_BUFFER, backlog=_BACKLOG
+        )
+        self._own.extend(
+            (str(name[0]), int(name[1]))
+            for name in (socket.getsockname() for socket in self._server.sockets)
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_DRAIN_SECONDS)
+        for task in tuple(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            await self._listener.accept(reader, writer)
+        finally:
+            self._connections.discard(task)
