@@ -1,0 +1,206 @@
+"""Names, judges and guards the HTTP requests of AI agents.
+
+Everything public is here, under one name; where it stands below may change. What needs a library
+that takes long to import is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tameflare_core.action import Access as Access
+from tameflare_core.action import Action as Action
+from tameflare_core.action import Category as Category
+from tameflare_core.action import Risk as Risk
+from tameflare_core.approval import Answer as Answer
+from tameflare_core.approval import Approval as Approval
+from tameflare_core.approval import ApprovalState as ApprovalState
+from tameflare_core.canonical import Ambiguity as Ambiguity
+from tameflare_core.connectors.base import Connector as Connector
+from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
+from tameflare_core.connectors.base import opaque_action as opaque_action
+from tameflare_core.connectors.base import unmapped_action as unmapped_action
+from tameflare_core.connectors.matching import BaseUrl as BaseUrl
+from tameflare_core.connectors.matching import Origin as Origin
+from tameflare_core.decision import Decision as Decision
+from tameflare_core.decision import EnforcementLevel as EnforcementLevel
+from tameflare_core.decision import Judgement as Judgement
+from tameflare_core.decision import Refusal as Refusal
+from tameflare_core.decision import Rule as Rule
+from tameflare_core.decision import RuleKind as RuleKind
+from tameflare_core.decision import Verdict as Verdict
+from tameflare_core.decision_point import DecisionPoint as DecisionPoint
+from tameflare_core.enforcement import AwaitApproval as AwaitApproval
+from tameflare_core.enforcement import Forward as Forward
+from tameflare_core.enforcement import OpenApproval as OpenApproval
+from tameflare_core.enforcement import PrepareRecord as PrepareRecord
+from tameflare_core.enforcement import ReadBody as ReadBody
+from tameflare_core.enforcement import Record as Record
+from tameflare_core.enforcement import Refuse as Refuse
+from tameflare_core.enforcement import ResolveCredential as ResolveCredential
+from tameflare_core.enforcement import WithdrawApproval as WithdrawApproval
+from tameflare_core.enforcement import enforce as enforce
+from tameflare_core.errors import AddressRefused as AddressRefused
+from tameflare_core.errors import ApprovalUnavailable as ApprovalUnavailable
+from tameflare_core.errors import ClientGone as ClientGone
+from tameflare_core.errors import ConfigError as ConfigError
+from tameflare_core.errors import CredentialError as CredentialError
+from tameflare_core.errors import OpaqueBody as OpaqueBody
+from tameflare_core.errors import PluginError as PluginError
+from tameflare_core.errors import RequestRejected as RequestRejected
+from tameflare_core.errors import TameflareError as TameflareError
+from tameflare_core.errors import UpstreamError as UpstreamError
+from tameflare_core.errors import VaultError as VaultError
+from tameflare_core.gateway import BoundConnector as BoundConnector
+from tameflare_core.gateway import Gateway as Gateway
+from tameflare_core.headers import Headers as Headers
+from tameflare_core.hookspecs import hookimpl as hookimpl
+from tameflare_core.injection.placement import Basic as Basic
+from tameflare_core.injection.placement import Header as Header
+from tameflare_core.injection.placement import Placement as Placement
+from tameflare_core.injection.placement import Query as Query
+from tameflare_core.parsers.route_table import Match as Match
+from tameflare_core.parsers.route_table import Route as Route
+from tameflare_core.parsers.route_table import RouteTable as RouteTable
+from tameflare_core.parsers.strict_json import parse_json as parse_json
+from tameflare_core.permission import ActionPattern as ActionPattern
+from tameflare_core.permission import Permission as Permission
+from tameflare_core.record import TrafficRecord as TrafficRecord
+from tameflare_core.request import Body as Body
+from tameflare_core.request import BodyState as BodyState
+from tameflare_core.request import OutboundRequest as OutboundRequest
+from tameflare_core.surroundings import Surroundings as Surroundings
+from tameflare_core.vault.references import CredentialReference as CredentialReference
+from tameflare_core.vault.references import CredentialSource as CredentialSource
+from tameflare_core.vault.secret import Secret as Secret
+
+if TYPE_CHECKING:
+    from tameflare_core.config import GatewayConfig as GatewayConfig
+    from tameflare_core.frontend import Approver as Approver
+    from tameflare_core.frontend import AsyncApprover as AsyncApprover
+    from tameflare_core.frontend import AsyncNobodyToAsk as AsyncNobodyToAsk
+    from tameflare_core.frontend import AsyncServices as AsyncServices
+    from tameflare_core.frontend import Credentials as Credentials
+    from tameflare_core.frontend import NobodyToAsk as NobodyToAsk
+    from tameflare_core.frontend import Recorder as Recorder
+    from tameflare_core.frontend import Services as Services
+    from tameflare_core.plugins import Plugins as Plugins
+    from tameflare_core.plugins import load_plugins as load_plugins
+    from tameflare_core.traffic_log import TrafficLog as TrafficLog
+    from tameflare_core.transports.httpx import AsyncEnforcingTransport as AsyncEnforcingTransport
+    from tameflare_core.transports.httpx import EnforcingTransport as EnforcingTransport
+
+    __version__: str
+
+__all__ = [
+    "Access",
+    "Action",
+    "ActionPattern",
+    "AddressRefused",
+    "Ambiguity",
+    "Answer",
+    "Approval",
+    "ApprovalState",
+    "ApprovalUnavailable",
+    "Approver",
+    "AsyncApprover",
+    "AsyncEnforcingTransport",
+    "AsyncNobodyToAsk",
+    "AsyncServices",
+    "AwaitApproval",
+    "BaseUrl",
+    "Basic",
+    "Body",
+    "BodyState",
+    "BoundConnector",
+    "Category",
+    "ClientGone",
+    "ConfigError",
+    "Connector",
+    "ConnectorSettings",
+    "CredentialError",
+    "CredentialReference",
+    "CredentialSource",
+    "Credentials",
+    "Decision",
+    "DecisionPoint",
+    "EnforcementLevel",
+    "EnforcingTransport",
+    "Forward",
+    "Gateway",
+    "GatewayConfig",
+    "Header",
+    "Headers",
+    "Judgement",
+    "Match",
+    "NobodyToAsk",
+    "OpaqueBody",
+    "OpenApproval",
+    "Origin",
+    "OutboundRequest",
+    "Permission",
+    "Placement",
+    "PluginError",
+    "Plugins",
+    "PrepareRecord",
+    "Query",
+    "ReadBody",
+    "Record",
+    "Recorder",
+    "Refusal",
+    "Refuse",
+    "RequestRejected",
+    "ResolveCredential",
+    "Risk",
+    "Route",
+    "RouteTable",
+    "Rule",
+    "RuleKind",
+    "Secret",
+    "Services",
+    "Surroundings",
+    "TameflareError",
+    "TrafficLog",
+    "TrafficRecord",
+    "UpstreamError",
+    "VaultError",
+    "Verdict",
+    "WithdrawApproval",
+    "__version__",
+    "enforce",
+    "hookimpl",
+    "load_plugins",
+    "opaque_action",
+    "parse_json",
+    "unmapped_action",
+]
+
+_LAZY = {
+    "Approver": "frontend",
+    "AsyncApprover": "frontend",
+    "AsyncEnforcingTransport": "transports.httpx",
+    "AsyncNobodyToAsk": "frontend",
+    "AsyncServices": "frontend",
+    "Credentials": "frontend",
+    "EnforcingTransport": "transports.httpx",
+    "GatewayConfig": "config",
+    "NobodyToAsk": "frontend",
+    "Plugins": "plugins",
+    "Recorder": "frontend",
+    "Services": "frontend",
+    "TrafficLog": "traffic_log",
+    "load_plugins": "plugins",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tameflare-core")
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return value

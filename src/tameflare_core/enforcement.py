@@ -1,8 +1,9 @@
 """The enforcement point: one generator that every frontend drives.
 
-`enforce` does no I/O. It yields commands and is sent the replies, the way an httpx auth flow does; a
-frontend (a transport, a proxy lane) carries them out and never decides anything. A driver sends the
-reply of each command with `send`, reports a failure with `throw`, and runs the generator to its end::
+`enforce` does no I/O. It yields commands and is sent the replies, the way an httpx auth flow does;
+a frontend (a transport, a proxy lane) carries them out and never decides anything. A driver sends
+the reply of each command with `send`, reports a failure with `throw`, and runs the generator to its
+end::
 
     ReadBody -> Body                only when the connector asks
     OpenApproval -> None            throws ApprovalUnavailable
@@ -17,6 +18,7 @@ reply of each command with `send`, reports a failure with `throw`, and runs the 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -146,7 +148,7 @@ type Command = (
     | Refuse
     | Record
 )
-type Reply = None | Body | Answer | Secret | int
+type Reply = Body | Answer | Secret | int | None
 type Enforcement = Generator[Command, Reply, None]
 
 
@@ -166,24 +168,10 @@ def enforce(
     exchange = _Exchange(point, surroundings or Surroundings())
     try:
         yield from exchange.carry(read)
-    except RequestRejected as error:
-        yield from exchange.refuse(rejected(error, exchange.id), "rejected", str(error))
     except ClientGone:
         exchange.outcome = exchange.outcome or "abandoned"
-    except UpstreamError as error:
-        yield from exchange.refuse(
-            upstream_failed(error, exchange.id, exchange.verdict), "failed", str(error)
-        )
-    except CredentialError as error:
-        yield from exchange.refuse(
-            credential_failed(error, exchange.id, exchange.verdict), "failed", str(error)
-        )
-    except Exception as error:
-        # INVARIANT: whatever goes wrong ends in a refusal. The message stays out of the answer: it
-        # may quote anything.
-        yield from exchange.refuse(
-            internal_error(exchange.id), "failed", f"internal error: {type(error).__name__}"
-        )
+    except Exception as error:  # noqa: BLE001  # INVARIANT: whatever goes wrong ends in a refusal
+        yield from exchange.fail(error)
     yield Record(exchange.record())
 
 
@@ -199,6 +187,7 @@ class _Exchange:
     verdict: Verdict | None = None
     approval: Approval | None = None
     answer: Answer | None = None
+    gateway: str = ""
     outcome: str = ""
     status: int | None = None
     error: str | None = None
@@ -213,8 +202,9 @@ class _Exchange:
     def carry(self, read: Callable[[], OutboundRequest]) -> Enforcement:
         clock = self.surroundings.monotonic
         started = clock()
-        self.request = forwardable(read())
         point = self.point()
+        self.gateway = point.gateway.name
+        self.request = forwardable(read())
         if point.needs_body(self.request):
             self.judged = clock() - started
             body = yield ReadBody(MAX_INSPECTED)
@@ -238,7 +228,7 @@ class _Exchange:
     def _hold(self, point: DecisionPoint, verdict: Verdict) -> Generator[Command, Reply, bool]:
         assert self.request is not None
         gateway = point.gateway
-        approval = self.approval = Approval(
+        approval = Approval(
             id=f"apv_{self.id.replace('-', '')}",
             gateway=gateway.name,
             request=self.request,
@@ -249,30 +239,38 @@ class _Exchange:
         )
         started = self.surroundings.monotonic()
         try:
-            yield OpenApproval(approval)
+            self.answer = answer = yield from self._ask(approval)
         except ApprovalUnavailable as error:
             refusal = approval_unavailable(verdict, gateway.name, self.id, str(error))
             yield from self.refuse(refusal, "denied", str(error))
             return False
-        try:
-            answer = yield AwaitApproval(approval)
-        except BaseException as error:
-            # INVARIANT: a question whose request is gone must not stay answerable.
-            self.answer = Answer(state=ApprovalState.CANCELLED)
-            self.outcome = ApprovalState.CANCELLED.value
-            if not isinstance(error, GeneratorExit):
-                yield WithdrawApproval(approval)
-            raise
         finally:
             self.held = self.surroundings.monotonic() - started
-        if not isinstance(answer, Answer):
-            raise TypeError("AwaitApproval is answered with an Answer")
-        self.answer = answer
         if answer.state is ApprovalState.APPROVED:
             return True
         refusal = not_approved(approval, answer, self.id)
         yield from self.refuse(refusal, answer.state.value)
         return False
+
+    def _ask(self, approval: Approval) -> Generator[Command, Reply, Answer]:
+        try:
+            yield OpenApproval(approval)
+            self.approval = approval
+            answer = yield AwaitApproval(approval)
+            if not isinstance(answer, Answer):
+                raise TypeError("AwaitApproval is answered with an Answer")
+        except BaseException as error:
+            nobody_was_asked = self.approval is None and isinstance(error, ApprovalUnavailable)
+            if not (nobody_was_asked or isinstance(error, GeneratorExit)):
+                # INVARIANT: a question whose request is gone must not stay answerable.
+                self.approval = approval
+                self.answer = Answer(state=ApprovalState.CANCELLED)
+                self.outcome = ApprovalState.CANCELLED.value
+                # A withdrawal that fails must not hide why there was one.
+                with suppress(Exception):
+                    yield WithdrawApproval(approval)
+            raise
+        return answer
 
     def _judged_again(self, point: DecisionPoint, held: Verdict) -> Verdict:
         assert self.request is not None
@@ -304,23 +302,46 @@ class _Exchange:
                     raise TypeError("ResolveCredential is answered with a Secret")
                 outbound = bound.placement.fill(request, secret)
         started = self.surroundings.monotonic()
-        status = yield Forward(outbound, bound, self.id)
-        self.upstream = self.surroundings.monotonic() - started
-        self.outcome = _PASSED[self.verdict.decision] if not self.approval else "forwarded"
+        try:
+            status = yield Forward(outbound, bound, self.id)
+        finally:
+            self.upstream = self.surroundings.monotonic() - started
+        decision = self.verdict.decision
+        approved = self.approval is not None and decision is Decision.REQUIRE_APPROVAL
+        self.outcome = "forwarded" if approved else _PASSED[decision]
         if isinstance(status, int):
             self.status = status
+
+    def fail(self, error: Exception) -> Enforcement:
+        match error:
+            case RequestRejected():
+                yield from self.refuse(rejected(error, self.id), "rejected", str(error))
+            case UpstreamError():
+                refusal = upstream_failed(error, self.id, self.verdict)
+                yield from self.refuse(refusal, "failed", str(error))
+            case CredentialError():
+                refusal = credential_failed(error, self.id, self.verdict)
+                yield from self.refuse(refusal, "failed", str(error))
+            case _:
+                # The message stays out of the answer: it may quote anything.
+                why = f"internal error: {type(error).__name__}"
+                yield from self.refuse(internal_error(self.id), "failed", why)
 
     def refuse(self, refusal: Refusal, outcome: str, error: str | None = None) -> Enforcement:
         self.outcome = self.outcome or outcome
         self.status = refusal.status
         self.error = error
-        yield Refuse(refusal)
+        try:
+            yield Refuse(refusal)
+        except Exception as failure:  # noqa: BLE001  # it is recorded all the same
+            self.status = None
+            self.error = error or f"the refusal was not delivered: {type(failure).__name__}"
 
     def record(self) -> TrafficRecord:
         return TrafficRecord(
             id=self.id,
             time=self.time,
-            gateway=self.point().gateway.name,
+            gateway=self.gateway,
             request=self.request,
             verdict=self.verdict,
             outcome=self.outcome,

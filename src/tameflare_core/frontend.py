@@ -31,12 +31,15 @@ from tameflare_core.vault.secret import Secret
 __all__ = [
     "Approver",
     "AsyncApprover",
+    "AsyncNobodyToAsk",
     "AsyncServices",
     "Credentials",
     "NobodyToAsk",
     "Recorder",
     "Services",
 ]
+
+_NOBODY = "this gateway has no terminal and no control plane"
 
 
 class Approver(Protocol):
@@ -82,7 +85,7 @@ class NobodyToAsk:
         why: the reason, for the agent.
     """
 
-    def __init__(self, why: str = "this gateway has no terminal and no control plane") -> None:
+    def __init__(self, why: str = _NOBODY) -> None:
         self._why = why
 
     def open(self, approval: Approval) -> None:
@@ -92,6 +95,26 @@ class NobodyToAsk:
         raise ApprovalUnavailable(self._why)
 
     def withdraw(self, approval: Approval) -> None:
+        pass
+
+
+class AsyncNobodyToAsk:
+    """`NobodyToAsk` for an event loop.
+
+    Args:
+        why: the reason, for the agent.
+    """
+
+    def __init__(self, why: str = _NOBODY) -> None:
+        self._why = why
+
+    async def open(self, approval: Approval) -> None:
+        raise ApprovalUnavailable(self._why)
+
+    async def wait(self, approval: Approval) -> Answer:
+        raise ApprovalUnavailable(self._why)
+
+    async def withdraw(self, approval: Approval) -> None:
         pass
 
 

@@ -1,0 +1,38 @@
+"""Fixtures that every part of the suite may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from tests.standin import LOCAL_NAMES, Authority, Standin
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--benchmark", action="store_true", help="run the benchmarks of tests/bench")
+
+
+@pytest.fixture(scope="session")
+def standin_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The certificate authority of this run; upstreams under test trust its `ca_file`."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def start_standin(standin_authority: Authority) -> Iterator[Callable[..., Standin]]:
+    """Starts stand-in upstreams, and stops them after the test."""
+    with ExitStack() as running:
+
+        def start(names: Sequence[str] = LOCAL_NAMES, *, tls: bool = True) -> Standin:
+            context = standin_authority.server_context(names) if tls else None
+            return running.enter_context(Standin(context, standin_authority.ca_file))
+
+        yield start
+
+
+@pytest.fixture
+def standin(start_standin: Callable[..., Standin]) -> Standin:
+    """A stand-in upstream over TLS, known as `localhost` and `127.0.0.1`."""
+    return start_standin()
