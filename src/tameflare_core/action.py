@@ -49,6 +49,10 @@ class Action:
         risk: how much harm it can do.
         categories: none or several.
         resource: what it acts on (`owner`, `repo`, `number`), as the service names it.
+        resource_complete: whether `resource` says all that the request says about what it acts on.
+            Where it does not (a repository named by its id, a path that no row covers), a rule
+            about a field that is missing counts as matching if it denies or asks, and as not
+            matching if it allows.
         params: values of the query or body that rules and approvers look at.
     """
 
@@ -57,6 +61,7 @@ class Action:
     risk: Risk
     categories: frozenset[Category] = frozenset()
     resource: Mapping[str, str] = field(default_factory=dict)
+    resource_complete: bool = True
     params: Mapping[str, object] = field(default_factory=dict)
 
     @property

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
 from tameflare_core.decision import Verdict
 from tameflare_core.request import OutboundRequest
 
-__all__ = ["Answer", "Approval", "ApprovalState", "fingerprint", "preview"]
+__all__ = ["Answer", "Approval", "ApprovalState", "fingerprint", "preview", "preview_line"]
 
 PREVIEW_LENGTH = 2000
 """Characters of a body that an approver is shown."""
+
+PREVIEW_LINES = 60
+"""Lines of a body that an approver is shown, so that it cannot scroll the question away."""
+
+LINE_LENGTH = 300
+"""Characters of a name or URL that are shown."""
+
+# Printable by their category, and yet nothing or a blank on the screen: fillers, selectors of glyph
+# variants, the braille blank. The others of this kind are not printable by their category.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
+)
+# Stacked higher, marks run over the lines above and below.
+_MOST_MARKS = 2
+_OVERLAY = 1
 
 
 class ApprovalState(enum.StrEnum):
@@ -66,9 +84,14 @@ class Approval:
 
 
 def fingerprint(gateway: str, request: OutboundRequest) -> str:
-    """SHA-256 over gateway, method, URL and body, each with its length so that none runs over."""
+    """SHA-256 over gateway, method, URL, body, and the headers that change how they are read.
+
+    Each goes in with its length, so that none runs over into the next.
+    """
     digest = hashlib.sha256()
-    for part in (gateway, request.method, request.url, request.body.state.name):
+    headers = (request.headers.get(name) for name in ("content-type", "content-encoding"))
+    methods = ",".join(variant.method for variant in request.variants())
+    for part in (gateway, methods, request.url, *headers, request.body.state.name):
         digest.update(len(part.encode()).to_bytes(8) + part.encode())
     digest.update(request.body.data)
     return digest.hexdigest()
@@ -77,18 +100,53 @@ def fingerprint(gateway: str, request: OutboundRequest) -> str:
 def preview(data: bytes, *, limit: int = PREVIEW_LENGTH) -> str:
     """Render untrusted bytes for a human: bounded, and with nothing in it that can mislead.
 
-    Control characters, escape sequences, zero-width and bidirectional characters, and everything
-    else that is not printable or could pass for something else come out as escapes.
+    Control characters, escape sequences, what is invisible, what changes the direction of text, and
+    marks that pile up or strike through come out as escapes. Lines stay lines.
+
+    Args:
+        data: what to show; not necessarily UTF-8.
+        limit: characters at the most.
     """
-    text = data[: limit * 4].decode("utf-8", errors="backslashreplace")
-    cut = len(text) > limit or len(data) > limit * 4
-    shown = "".join(_shown(char) for char in text[:limit])
-    return f"{shown}… ({len(data)} bytes in all)" if cut else shown
+    start = data[: limit * 4]
+    text = start.decode("utf-8", errors="backslashreplace")
+    whole = len(text) <= limit and len(start) == len(data)
+    lines = text[:limit].split("\n", PREVIEW_LINES)
+    if len(lines) > PREVIEW_LINES:
+        whole = False
+        del lines[PREVIEW_LINES:]
+    shown = "\n".join(map(_escaped, lines))
+    return shown if whole else f"{shown}… ({len(data)} bytes in all)"
 
 
-def _shown(char: str) -> str:
-    if char == "\n" or (char.isascii() and char.isprintable()):
-        return char
-    # isprintable() is false for Unicode's "other" and "separator" groups: bidi controls, zero-width
-    # characters, tags, private use. Look-alike letters stay letters; they are not ours to judge.
-    return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+def preview_line(text: str, *, limit: int = LINE_LENGTH) -> str:
+    """Render an untrusted name, URL or message on one line: as `preview`, with escaped line ends.
+
+    Args:
+        text: what to show.
+        limit: characters at the most.
+    """
+    shown = _escaped(text[:limit])
+    return shown if len(text) <= limit else f"{shown}… ({len(text)} characters in all)"
+
+
+def _escaped(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
+    shown: list[str] = []
+    marks = _MOST_MARKS  # a mark at the start would sit on what stands before the text
+    for char in line:
+        category = unicodedata.category(char)
+        plain = category != "Me"
+        if category == "Mn":
+            marks += 1
+            plain = marks <= _MOST_MARKS and unicodedata.combining(char) != _OVERLAY
+        else:
+            marks = 0 if char.isalpha() else _MOST_MARKS
+        # isprintable() is false for Unicode's "other" and "separator" groups: bidi controls,
+        # zero-width characters, tags, private use. Look-alike letters stay letters; they are not
+        # ours to judge.
+        if plain and char.isprintable() and not _INVISIBLE.match(char):
+            shown.append(char)
+        else:
+            shown.append(char.encode("unicode_escape").decode("ascii"))
+    return "".join(shown)

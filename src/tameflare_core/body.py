@@ -49,7 +49,7 @@ def decode(data: bytes, content_encoding: str, *, limit: int = MAX_DECODED) -> b
             data = decoder(data, limit)
         except OpaqueBody:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001  # each library has errors of its own
             raise OpaqueBody("damaged content coding") from None
     return data
 

@@ -1,9 +1,9 @@
 """The one canonicalisation: host, port, path and query, each with exactly one spelling.
 
-Two readers of one URL may disagree: `%2e%2e`, `//`, `\\`, a full stop in another script. A firewall
-that reads a request one way while the service reads it another way judges the wrong request. So
-everything is brought to one form *before* anything is matched, that form is what is forwarded, and
-what has no single form raises `RequestRejected`.
+Two readers of one URL may disagree: `%2e%2e`, `//`, a backslash, a full stop in another script. A
+firewall that reads a request one way while the service reads it another way judges the wrong
+request. So everything is brought to one form *before* anything is matched, that form is what is
+forwarded, and what has no single form raises `RequestRejected`.
 
 Sources: RFC 3986 section 6.2.2 (percent-encoding), RFC 9110 section 4.2 (http URIs), UTS #46.
 """
@@ -13,8 +13,10 @@ from __future__ import annotations
 import enum
 import ipaddress
 import re
+import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import idna
 
@@ -22,6 +24,7 @@ from tameflare_core.errors import RequestRejected
 
 __all__ = [
     "MAX_PATH",
+    "MAX_QUERY",
     "Ambiguity",
     "CanonicalPath",
     "canonical_authority",
@@ -32,16 +35,24 @@ __all__ = [
 ]
 
 MAX_PATH = 8 * 1024
-"""Longest path, in bytes."""
+"""Longest path, in bytes, as sent and in its canonical form."""
+
+MAX_QUERY = 64 * 1024
+"""Longest query, in bytes, as sent and in its canonical form."""
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "POST", "PUT", "PATCH", "DELETE"})
 
+# The longest domain name is 253 characters; one more for its final dot.
+_MAX_HOST = 254
+
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_SUB_DELIMS = b"!$&'()*+,;="
-_PATH_RAW = _UNRESERVED | frozenset(_SUB_DELIMS + b":@/")
+# What is spelled anew: percent-encodings, and characters that RFC 3986 wants encoded.
+_RECODED_IN_PATH = re.compile(r"%..|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
 # WHATWG clients leave brackets, braces, pipes and backslashes in a query as they are, and every
 # service reads them there in the same way, so they stay.
-_QUERY_RAW = _UNRESERVED | frozenset(_SUB_DELIMS + b":@/?[]{}|^`\\")
+_RECODED_IN_QUERY = re.compile(r"%..|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|^`\\]")
+_BROKEN_ENCODING = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NEVER_RAW = re.compile(r"[\x00-\x20\x7f#]")
 
 # The common case needs no work at all: these match text that already is canonical.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9\-_~!$&'()*+,:=@][A-Za-z0-9\-._~!$&'()*+,:=@]*)+")
@@ -49,12 +60,14 @@ _PLAIN_QUERY = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?\[\]{}|^`\\]*")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,4}")
 # Forms that some resolvers take for an IPv4 address: 0x7f.1, 017700000001, 2130706433, 127.1
 _NUMERIC_LABEL = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_ENCODED_CONTROL = re.compile(r"%(?:[01].|7F)")
 
 
 class Ambiguity(enum.Enum):
     """What services read in different ways, and a connector may vouch for."""
 
     EMPTY_SEGMENT = "an empty path segment"
+    TRAILING_SLASH = "a slash at the end of the path"
     ENCODED_SLASH = "an encoded slash in a path segment"
 
 
@@ -79,7 +92,6 @@ def canonical_method(method: str) -> str:
     return method
 
 
-@lru_cache(maxsize=4096)
 def canonical_host(host: str) -> str:
     """Bring a host to lower-case A-labels, dotted-decimal IPv4 or bracketed, compressed IPv6.
 
@@ -90,6 +102,14 @@ def canonical_host(host: str) -> str:
         RequestRejected: user info, an empty label, an IPv6 zone, an address in a form that
             resolvers read differently (`0x7f.1`, `2130706433`), or a name that is no domain name.
     """
+    # Before the cache, which would keep what it is given.
+    if len(host) > _MAX_HOST:
+        raise RequestRejected("host name too long")
+    return _canonical_host(host)
+
+
+@lru_cache(maxsize=4096)
+def _canonical_host(host: str) -> str:
     if host.startswith("["):
         return _ipv6(host)
     if not host or any(ord(char) <= 0x20 or char in "@:/\\?#%[]\x7f" for char in host):
@@ -113,6 +133,9 @@ def canonical_authority(authority: str, *, scheme: str) -> tuple[str, int]:
     Raises:
         RequestRejected: user info, a port that is not a decimal number from 1 to 65535.
     """
+    # The message names nothing: what stands before an `@` is a password.
+    if "@" in authority:
+        raise RequestRejected("user info in the address")
     host, port = authority, ""
     if authority.startswith("["):
         end = authority.find("]")
@@ -146,23 +169,24 @@ def canonical_path(path: str) -> CanonicalPath:
             8 KiB.
     """
     if len(path) > MAX_PATH:
-        raise RequestRejected(f"path longer than {MAX_PATH} bytes")
-    if _PLAIN_PATH.fullmatch(path) or path == "/":
+        raise RequestRejected(_PATH_TOO_LONG)
+    if path == "/" or _PLAIN_PATH.fullmatch(path):
         return CanonicalPath(path, _NO_AMBIGUITY)
     if not path.startswith("/"):
         raise RequestRejected("path does not start with `/`")
     if "\\" in path:
         raise RequestRejected("backslash in path")
-    text = _recode(path, _PATH_RAW, "path")
+    text = _recode(path, _RECODED_IN_PATH, "path")
+    if len(text) > MAX_PATH:
+        raise RequestRejected(_PATH_TOO_LONG)
     ambiguities: set[Ambiguity] = set()
-    for segment in text[1:].split("/"):
-        # `..;x` is a dot segment with a parameter to some servers (Tomcat), a plain name to others.
-        if segment.split(";", 1)[0] in {".", ".."}:
-            raise RequestRejected("dot segment in path")
-        if not segment and text != "/":
-            ambiguities.add(Ambiguity.EMPTY_SEGMENT)
-        if "%" in segment:
-            _check_encoded(segment, ambiguities)
+    *inner, last = text[1:].split("/")
+    for segment in inner:
+        _check_segment(segment, ambiguities)
+    if last:
+        _check_segment(last, ambiguities)
+    elif inner:
+        ambiguities.add(Ambiguity.TRAILING_SLASH)
     return CanonicalPath(text, frozenset(ambiguities))
 
 
@@ -170,61 +194,65 @@ def canonical_query(query: str) -> str:
     """Bring a query (without its `?`) to its one form; reserved characters stay as they are.
 
     Raises:
-        RequestRejected: a raw space, control or non-ASCII character, `#`, or a broken
-            percent-encoding.
+        RequestRejected: a raw space, control or non-ASCII character, `#`, a broken
+            percent-encoding, or more than 64 KiB.
     """
+    if len(query) > MAX_QUERY:
+        raise RequestRejected(_QUERY_TOO_LONG)
     if _PLAIN_QUERY.fullmatch(query):
         return query
-    return _recode(query, _QUERY_RAW, "query")
+    text = _recode(query, _RECODED_IN_QUERY, "query")
+    if len(text) > MAX_QUERY:
+        raise RequestRejected(_QUERY_TOO_LONG)
+    return text
 
 
-def _recode(text: str, raw: frozenset[int], where: str) -> str:
-    try:
-        source = text.encode("ascii")
-    except UnicodeEncodeError:
-        raise RequestRejected(f"character outside ASCII in {where}") from None
-    out = bytearray()
-    index, end = 0, len(source)
-    while index < end:
-        byte = source[index]
-        if byte == 0x25:
-            try:
-                value = int(source[index + 1 : index + 3].decode(), 16)
-            except ValueError:
-                raise RequestRejected(f"broken percent-encoding in {where}") from None
-            # int() also takes `+1`, ` 1` and `1_`: only two hex digits are an encoding.
-            if not re.fullmatch(rb"[0-9A-Fa-f]{2}", source[index + 1 : index + 3]):
-                raise RequestRejected(f"broken percent-encoding in {where}")
-            out += bytes((value,)) if value in _UNRESERVED else b"%%%02X" % value
-            index += 3
-            continue
-        if byte <= 0x20 or byte == 0x7F or byte == 0x23:
-            raise RequestRejected(f"space, control character or `#` in {where}")
-        out += bytes((byte,)) if byte in raw else b"%%%02X" % byte
-        index += 1
-    return out.decode("ascii")
+_PATH_TOO_LONG = f"path longer than {MAX_PATH} bytes"
+_QUERY_TOO_LONG = f"query longer than {MAX_QUERY} bytes"
 
 
-def _check_encoded(segment: str, ambiguities: set[Ambiguity]) -> None:
-    decoded = bytes.fromhex("".join(re.findall(r"%(..)", segment)))
-    for byte in decoded:
-        if byte < 0x20 or byte == 0x7F:
-            raise RequestRejected("encoded control character in path")
-        if byte == 0x5C:
-            raise RequestRejected("encoded backslash in path")
-    if b"/" in decoded:
+def _recode(text: str, recoded: re.Pattern[str], where: str) -> str:
+    if not text.isascii():
+        raise RequestRejected(f"character outside ASCII in {where}")
+    if _NEVER_RAW.search(text):
+        raise RequestRejected(f"space, control character or `#` in {where}")
+    if _BROKEN_ENCODING.search(text):
+        raise RequestRejected(f"broken percent-encoding in {where}")
+    return recoded.sub(_spelled, text)
+
+
+def _spelled(found: re.Match[str]) -> str:
+    text = found[0]
+    if len(text) == 1:
+        return f"%{ord(text):02X}"
+    value = int(text[1:], 16)
+    return chr(value) if value in _UNRESERVED else text.upper()
+
+
+def _check_segment(segment: str, ambiguities: set[Ambiguity]) -> None:
+    # Whoever decodes `%2F` may then see the dots beside it: `x%2F..%2Fy`.
+    parts = segment.split("%2F")
+    if len(parts) > 1:
         ambiguities.add(Ambiguity.ENCODED_SLASH)
-    if not decoded.isascii():
-        try:
-            # Overlong forms (%C0%AE) are how a dot was smuggled past earlier filters.
-            _percent_decode(segment).decode("utf-8")
-        except UnicodeDecodeError:
-            raise RequestRejected("path is not UTF-8") from None
-
-
-def _percent_decode(text: str) -> bytes:
-    head, *rest = text.encode("ascii").split(b"%")
-    return head + b"".join(bytes.fromhex(part[:2].decode()) + part[2:] for part in rest)
+    for part in parts:
+        # `..;x` is a dot segment with a parameter to some servers (Tomcat), a plain name to others.
+        if part.replace("%3B", ";").split(";", 1)[0] in {".", ".."}:
+            raise RequestRejected("dot segment in path")
+        if not part:
+            ambiguities.add(Ambiguity.EMPTY_SEGMENT)
+    if "%" not in segment:
+        return
+    if "%5C" in segment:
+        raise RequestRejected("encoded backslash in path")
+    if _ENCODED_CONTROL.search(segment):
+        raise RequestRejected("encoded control character in path")
+    try:
+        # Overlong forms (%C0%AE) are how a dot was smuggled past earlier filters.
+        decoded = unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        raise RequestRejected("path is not UTF-8") from None
+    if not decoded.isascii() and any(unicodedata.category(char) == "Cc" for char in decoded):
+        raise RequestRejected("encoded control character in path")
 
 
 def _ipv4(name: str) -> str:
@@ -249,7 +277,7 @@ _LDH_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]
 
 
 def _lenient_name(host: str) -> str:
-    name = host.lower()
+    name = host.lower() if host.isascii() else ""
     # An ACE label that does not decode would be shown as one name and resolved as another.
     if not _LDH_NAME.fullmatch(name) or any(
         label.startswith("xn--") or label[2:4] == "--" for label in name.split(".")

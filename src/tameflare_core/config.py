@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictBool, ValidationError
 
 from tameflare_core.action import Access, Category, Risk, action_name
 from tameflare_core.connectors.base import Connector, ConnectorSettings
@@ -17,7 +17,7 @@ from tameflare_core.decision import Decision, EnforcementLevel
 from tameflare_core.errors import ConfigError
 from tameflare_core.gateway import BoundConnector, Gateway
 from tameflare_core.injection.placement import Basic, Header, Placement, Query
-from tameflare_core.parsers.route_table import Route
+from tameflare_core.parsers.route_table import Route, path_template
 from tameflare_core.permission import ActionPattern, Permission
 from tameflare_core.plugins import Plugins, load_plugins
 from tameflare_core.vault.references import CredentialReference
@@ -73,17 +73,17 @@ class _QueryAuth(_Part):
 
 class _NamedAction(_Part):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    path: Annotated[str, Field(pattern=r"^/")]
+    path: str
     action: str
     access: Access
     risk: Risk = Risk.MEDIUM
     categories: tuple[Category, ...] = ()
 
-    def route(self) -> Route:
+    def route(self, path: str, action: str) -> Route:
         return Route(
             method=self.method,
-            path=self.path,
-            action=action_name(self.action),
+            path=path,
+            action=action,
             access=self.access,
             risk=self.risk,
             categories=frozenset(self.categories),
@@ -103,7 +103,7 @@ class _Connector(_Part):
         _BearerAuth | _TokenAuth | _HeaderAuth | _BasicAuth | _QueryAuth | None,
         Field(discriminator="type"),
     ] = None
-    allow_private_network: bool = False
+    allow_private_network: StrictBool = False
     ca_file: str | None = None
     actions: tuple[_NamedAction, ...] = ()
 
@@ -123,7 +123,7 @@ class _Permission(_Part):
 
 
 class _Approval(_Part):
-    timeout: Annotated[float, Field(gt=0, le=86_400)] = 300
+    timeout: Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)] = 300
 
 
 class GatewayConfig(_Part):
@@ -181,7 +181,10 @@ class GatewayConfig(_Part):
             config = cls.model_validate(source.data)
         except ValidationError as error:
             raise ConfigError(
-                *(source.problem(item["loc"], _worded(item["msg"])) for item in error.errors())
+                *(
+                    source.problem(item["loc"], _worded(item["type"], item["msg"]))
+                    for item in error.errors()
+                )
             ) from None
         config._source = source
         config._folder = folder
@@ -291,9 +294,14 @@ class _Binding:
             if base_url is None:
                 return None
         routes: list[Route] = []
-        for index, action in enumerate(part.actions):
+        for index, named in enumerate(part.actions):
+            path = action = None
+            with self._at(*place, "actions", index, "path"):
+                path = path_template(named.path)
             with self._at(*place, "actions", index, "action"):
-                routes.append(action.route())
+                action = action_name(named.action)
+            if path is not None and action is not None:
+                routes.append(named.route(path, action))
         with self._at(*place):
             return kind(
                 ConnectorSettings(
@@ -312,7 +320,8 @@ class _Binding:
         reference = CredentialReference.parse(part.credential)
         if reference.scheme not in self._plugins.credential_sources:
             known = ", ".join(f"{scheme}:" for scheme in sorted(self._plugins.credential_sources))
-            raise ValueError(f"no credential source `{reference.scheme}:`; there are: {known}")
+            # What stands before the colon may be the start of a secret.
+            raise ValueError(f"no such credential source; there are: {known}")
         if any(origin.scheme != "https" for origin in connector.origins):
             raise ValueError(
                 "a credential is never sent over plain http: use https, or leave it out"
@@ -331,6 +340,7 @@ class _Binding:
             with self._at(*place, "action"):
                 pattern = ActionPattern(part.action)
                 _check_reachable(pattern, bound.connector)
+                self._check_resource(part, bound.connector, place)
                 folded = bound.connector.case_insensitive
                 yield Permission(
                     id=f"permissions[{index}]",
@@ -345,6 +355,15 @@ class _Binding:
                         for key, value in part.resource.items()
                     },
                 )
+
+    def _check_resource(self, part: _Permission, connector: Connector, place: Place) -> None:
+        fields = connector.resource_fields
+        if fields is None:
+            return
+        for key in sorted(set(part.resource) - fields):
+            self._problem(
+                (*place, "resource", key), "no action of this connector has this resource field"
+            )
 
 
 def _check_reachable(pattern: ActionPattern, connector: Connector) -> None:
@@ -364,9 +383,18 @@ def _check_reachable(pattern: ActionPattern, connector: Connector) -> None:
         raise ValueError(f"`{pattern.text}` matches no action of this connector")
 
 
-def _worded(message: str) -> str:
-    return {
-        "Extra inputs are not permitted": "unknown key",
-        "Field required": "missing",
-        "Tuple should have at most 0 items after validation, not 1": "policies are not supported",
-    }.get(message, message[:1].lower() + message[1:])
+_WORDS = {
+    "extra_forbidden": "unknown key",
+    "missing": "missing",
+    "model_type": "input should be a mapping",
+    "dict_type": "input should be a mapping",
+    "tuple_type": "input should be a list",
+    "too_long": "policies are not supported",
+}
+
+
+def _worded(kind: str, message: str) -> str:
+    if kind == "union_tag_invalid":
+        # Its own words repeat what stands there; they end with what may.
+        return f"`type` is none of {message.rpartition(': ')[2]}"
+    return _WORDS.get(kind, message[:1].lower() + message[1:])

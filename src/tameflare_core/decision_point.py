@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tameflare_core.action import Action, Risk
-from tameflare_core.connectors.base import opaque_action
+from tameflare_core.connectors.base import Connector, opaque_action
 from tameflare_core.connectors.matching import OriginIndex
 from tameflare_core.decision import (
     Decision,
@@ -29,9 +30,9 @@ _NO_TRACE = Rule(kind=RuleKind.BUILTIN, id="trace")
 _FAILED = Rule(kind=RuleKind.ERROR, id="error")
 
 _PERMITTED = {
-    Decision.ALLOW: "allowed by permission",
+    Decision.ALLOW: "is allowed by permission",
     Decision.REQUIRE_APPROVAL: "needs approval by permission",
-    Decision.DENY: "denied by permission",
+    Decision.DENY: "is denied by permission",
 }
 
 
@@ -62,6 +63,17 @@ class DecisionPoint:
         """The connector that owns a canonical destination; None when there is none."""
         return self._owners.find(scheme, host, port)
 
+    def decide_destination(self, host: str, port: int) -> Verdict | None:
+        """Judge a destination of which nothing but host and port is known.
+
+        Returns:
+            A verdict when no request to it can be allowed; None when that depends on the request.
+        """
+        if any(self.connector_for(scheme, host, port) for scheme in ("https", "http")):
+            return None
+        verdict = self._unowned(f"{host}:{port}")
+        return verdict if verdict.applied is Decision.DENY else None
+
     def needs_body(self, request: OutboundRequest) -> bool:
         """Whether the body has to be read before `request` can be judged."""
         if request.body.state is not BodyState.UNREAD:
@@ -86,7 +98,8 @@ class DecisionPoint:
         """
         bound = self.connector_for(request.scheme, request.host, request.port)
         if bound is None:
-            return self._ownerless(request)
+            # Nothing about the path decides, so it need not have one reading either.
+            return self._unowned(f"{request.scheme}://{request.authority}")
         try:
             actions = _read(bound, request)
             judgements = tuple(self._judge(bound, action) for action in actions)
@@ -95,7 +108,7 @@ class DecisionPoint:
             deciding = strictest(judgements)
         except RequestRejected:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # connectors may raise anything
             # INVARIANT: an error while judging never lets a request pass.
             return Verdict(
                 decision=Decision.DENY,
@@ -128,15 +141,13 @@ class DecisionPoint:
             for action in _read(bound, request)
         ]
 
-    def _ownerless(self, request: OutboundRequest) -> Verdict:
-        if request.ambiguities:
-            raise RequestRejected(_ambiguous(request))
+    def _unowned(self, destination: str) -> Verdict:
         enforced = self.gateway.enforcement is EnforcementLevel.ENFORCE
         return Verdict(
             decision=Decision.DENY,
             applied=Decision.DENY if enforced else Decision.ALLOW,
             rule=_NO_CONNECTOR,
-            reason=f"no connector owns {request.scheme}://{request.authority}",
+            reason=f"no connector owns {destination}",
         )
 
     def _judge(self, bound: BoundConnector, action: Action) -> Judgement:
@@ -156,7 +167,7 @@ class DecisionPoint:
             action=action,
             decision=permission.decision,
             rule=Rule(kind=RuleKind.PERMISSION, id=permission.id, pattern=permission.action.text),
-            reason=f"{action.name} is {_PERMITTED[permission.decision]}"
+            reason=f"{action.name} {_PERMITTED[permission.decision]}"
             f" `{permission.action.text}` ({permission.id})",
         )
 
@@ -185,9 +196,14 @@ def _read(bound: BoundConnector, request: OutboundRequest) -> tuple[Action, ...]
     connector = bound.connector
     if not request.ambiguities <= connector.tolerates:
         raise RequestRejected(_ambiguous(request))
+    return tuple(
+        action for variant in request.variants() for action in _actions(connector, variant)
+    )
+
+
+def _actions(connector: Connector, request: OutboundRequest) -> Sequence[Action]:
     try:
-        variants = request.variants()
-        actions = tuple(action for variant in variants for action in connector.parse(variant))
+        actions = connector.parse(request)
     except OpaqueBody:
         return (opaque_action(connector.provider, request),)
     if not actions:

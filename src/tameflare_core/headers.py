@@ -9,7 +9,7 @@ from tameflare_core.errors import RequestRejected
 
 __all__ = ["Headers"]
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110 section 5.5: visible characters, spaces and tabs; obs-text is left to the service.
 _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
@@ -27,13 +27,15 @@ class Headers:
     __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        fields = tuple((name.lower(), value.strip(" \t")) for name, value in pairs)
-        for name, value in fields:
+        fields: list[tuple[str, str]] = []
+        for name, value in pairs:
+            # Before lower(), which turns a Kelvin sign into a `k`.
             if not _NAME.fullmatch(name):
                 raise RequestRejected("malformed header name")
             if _BAD_VALUE.search(value):
-                raise RequestRejected(f"control character in header `{name}`")
-        self._pairs = fields
+                raise RequestRejected(f"control character in header `{name.lower()}`")
+            fields.append((name.lower(), value.strip(" \t")))
+        self._pairs = tuple(fields)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)

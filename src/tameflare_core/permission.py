@@ -60,6 +60,11 @@ class ActionPattern:
             return self.segments
         return self.segments[: self.segments.index("*")]
 
+    @cached_property
+    def specificity(self) -> tuple[bool, int, int]:
+        """The pattern's part of the resolution order; larger wins."""
+        return self.is_exact, self.literals, len(".".join(self.prefix))
+
     def matches(self, action: Action) -> bool:
         """Whether the pattern covers `action`.
 
@@ -116,13 +121,7 @@ class Permission:
         constraints = len(self.resource) + sum(
             part is not None for part in (self.access, self.risk, self.category)
         )
-        return (
-            self.action.is_exact,
-            self.action.literals,
-            len(".".join(self.action.prefix)),
-            constraints,
-            self.decision.strictness,
-        )
+        return (*self.action.specificity, constraints, self.decision.strictness)
 
     def matches(self, action: Action) -> bool:
         """Whether the rule covers `action`, constraints included."""
@@ -134,8 +133,17 @@ class Permission:
             (self.access is None or self.access is action.access)
             and (self.risk is None or self.risk is action.risk)
             and (self.category is None or self.category in action.categories)
-            and all(test(action.resource.get(key)) for key, test in self._resource_tests)
+            and all(
+                test(value)
+                if (value := action.resource.get(key)) is not None
+                else self._assumes_missing(action)
+                for key, test in self._resource_tests
+            )
         )
+
+    def _assumes_missing(self, action: Action) -> bool:
+        # What a request does not tell cannot be ruled out, so it never loosens a verdict.
+        return not action.resource_complete and self.decision is not Decision.ALLOW
 
     @cached_property
     def _resource_tests(self) -> tuple[tuple[str, _ValueTest], ...]:
@@ -151,9 +159,7 @@ class _ValueTest:
         self._value = value
         self._parts = value.split("*") if "*" in value else None
 
-    def __call__(self, actual: str | None) -> bool:
-        if actual is None:
-            return False
+    def __call__(self, actual: str) -> bool:
         if self._parts is None:
             return actual == self._value
         # Greedy leftmost search: linear, where a regular expression of many `.*` would not be.
@@ -174,42 +180,61 @@ class _ValueTest:
 class PermissionTable:
     """The permissions of one connector, indexed so that the cost of a lookup does not grow.
 
-    Rules are found by the literal prefix of their pattern and, below it, by the value of one exact
-    resource constraint; the answer for a name is remembered.
+    Rules are found by their pattern, of which few can cover one name, and below it by the values of
+    their resource constraints. Which patterns cover a name is remembered.
     """
 
     def __init__(self, permissions: Iterable[Permission]) -> None:
-        self._by_prefix: dict[tuple[str, ...], list[Permission]] = {}
+        shelves: dict[str, _Shelf] = {}
         for permission in permissions:
-            self._by_prefix.setdefault(permission.action.prefix, []).append(permission)
-        self._shelves: dict[str, _Shelf] = {}
+            pattern = permission.action
+            if pattern.text not in shelves:
+                shelves[pattern.text] = _Shelf(pattern)
+            shelves[pattern.text].add(permission)
+        self._by_prefix: dict[tuple[str, ...], list[_Shelf]] = {}
+        for shelf in shelves.values():
+            self._by_prefix.setdefault(shelf.pattern.prefix, []).append(shelf)
+        self._remembered: dict[str, list[_Shelf]] = {}
 
     def most_specific(self, action: Action) -> Permission | None:
         """The rule that decides `action`; None when no rule matches."""
-        shelf = self._shelves.get(action.name)
-        if shelf is None:
-            if len(self._shelves) >= _MAX_REMEMBERED:
-                self._shelves.clear()
-            shelf = self._shelves[action.name] = _Shelf(self._covering(action))
         best: Permission | None = None
-        for permission in shelf.candidates(action):
-            if (best is None or _rank(permission) > _rank(best)) and permission.admits(action):
-                best = permission
+        for shelf in self._covering(action):
+            if best is not None and shelf.pattern.specificity < best.action.specificity:
+                break
+            for permission in shelf.candidates(action):
+                if (best is None or _rank(permission) > _rank(best)) and permission.admits(action):
+                    best = permission
         return best
 
     def matching(self, action: Action) -> list[Permission]:
         """Every rule that matches `action`, the deciding one first."""
-        found = [rule for rule in self._covering(action) if rule.admits(action)]
+        found = [
+            rule
+            for shelf in self._covering(action)
+            for rule in shelf.candidates(action)
+            if rule.admits(action)
+        ]
         return sorted(found, key=_rank, reverse=True)
 
-    def _covering(self, action: Action) -> list[Permission]:
-        segments = tuple(action.name.split("."))
-        return [
-            permission
-            for length in range(len(segments) + 1)
-            for permission in self._by_prefix.get(segments[:length], ())
-            if permission.action.matches(action)
-        ]
+    def _covering(self, action: Action) -> list[_Shelf]:
+        """The shelves whose pattern covers `action`, the most specific first."""
+        shelves = self._remembered.get(action.name)
+        if shelves is None:
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            segments = tuple(action.name.split("."))
+            shelves = self._remembered[action.name] = sorted(
+                (
+                    shelf
+                    for length in range(len(segments) + 1)
+                    for shelf in self._by_prefix.get(segments[:length], ())
+                    if shelf.pattern.matches(action)
+                ),
+                key=lambda shelf: shelf.pattern.specificity,
+                reverse=True,
+            )
+        return shelves
 
 
 def _rank(permission: Permission) -> tuple[tuple[bool, int, int, int, int], str, str]:
@@ -219,25 +244,44 @@ def _rank(permission: Permission) -> tuple[tuple[bool, int, int, int, int], str,
 
 
 class _Shelf:
-    """The rules whose pattern covers one action name, split by an exact resource constraint."""
+    """The rules of one pattern, found by the values of their resource constraints.
 
-    __slots__ = ("_by_value", "_general")
+    A rule is kept under the fields that it wants to be equal to something; without any, under the
+    beginning of its first value with a `*`; without constraints, with the general ones.
+    """
 
-    def __init__(self, permissions: list[Permission]) -> None:
+    __slots__ = ("_all", "_by_beginning", "_by_values", "_general", "pattern")
+
+    def __init__(self, pattern: ActionPattern) -> None:
+        self.pattern = pattern
+        self._all: list[Permission] = []
         self._general: list[Permission] = []
-        self._by_value: dict[str, dict[str, list[Permission]]] = {}
-        for permission in permissions:
-            exact = [(k, v) for k, v in sorted(permission.resource.items()) if "*" not in v]
-            if not exact:
-                self._general.append(permission)
-                continue
-            # The last field is the narrowest in every built-in connector (owner before repo).
-            key, value = exact[-1]
-            self._by_value.setdefault(key, {}).setdefault(value, []).append(permission)
+        self._by_values: dict[tuple[str, ...], dict[tuple[str | None, ...], list[Permission]]] = {}
+        self._by_beginning: dict[tuple[str, int], dict[str, list[Permission]]] = {}
+
+    def add(self, permission: Permission) -> None:
+        self._all.append(permission)
+        if not permission.resource:
+            self._general.append(permission)
+            return
+        exact = sorted((k, v) for k, v in permission.resource.items() if "*" not in v)
+        if exact:
+            keys, values = zip(*exact, strict=True)
+            self._by_values.setdefault(keys, {}).setdefault(values, []).append(permission)
+            return
+        key, glob = min(permission.resource.items())
+        beginning = glob.split("*", 1)[0]
+        place = key, len(beginning)
+        self._by_beginning.setdefault(place, {}).setdefault(beginning, []).append(permission)
 
     def candidates(self, action: Action) -> Iterator[Permission]:
+        """The rules that can match `action`; whether they do is still to be asked."""
+        if not action.resource_complete:
+            yield from self._all
+            return
         yield from self._general
-        for key, values in self._by_value.items():
-            value = action.resource.get(key)
-            if value is not None:
-                yield from values.get(value, ())
+        resource = action.resource
+        for keys, by_values in self._by_values.items():
+            yield from by_values.get(tuple(map(resource.get, keys)), ())
+        for (key, length), by_beginning in self._by_beginning.items():
+            yield from by_beginning.get(resource.get(key, "")[:length], ())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from inspect import isabstract
 from itertools import chain
 from types import ModuleType
 
@@ -13,11 +15,16 @@ from tameflare_core import hookspecs
 from tameflare_core.builtin import credentials, generic, github
 from tameflare_core.connectors.base import Connector
 from tameflare_core.errors import PluginError
+from tameflare_core.injection.placement import Placement
 from tameflare_core.vault.references import CredentialSource
 
 __all__ = ["ENTRY_POINT_GROUP", "Plugins", "load_plugins"]
 
 ENTRY_POINT_GROUP = "tameflare"
+
+# As in a configuration and in the names of actions.
+_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
+_SCHEME = re.compile(r"[a-z0-9]+")
 
 _BUILTIN: tuple[ModuleType, ...] = (credentials, generic, github)
 
@@ -64,17 +71,39 @@ def load_plugins(
     except Exception as error:
         raise PluginError(f"a plugin cannot be loaded: {error}") from error
     for connector in connectors:
-        if not (isinstance(connector, type) and issubclass(connector, Connector)):
-            raise PluginError(
-                f"register_connectors returned `{connector!r}`, which is no Connector"
-            )
+        _check_connector(connector)
     for source in sources:
-        if not isinstance(source, CredentialSource):
-            raise PluginError(f"register_credential_sources returned `{source!r}`")
+        _check_source(source)
     return Plugins(
         connectors=_by_name(connectors, lambda connector: connector.type, "connector type"),
         credential_sources=_by_name(sources, lambda source: source.scheme, "credential scheme"),
     )
+
+
+def _check_connector(connector: object) -> None:
+    if not (isinstance(connector, type) and issubclass(connector, Connector)):
+        raise PluginError(f"register_connectors returned `{connector!r}`, which is no Connector")
+    name = connector.__qualname__
+    if isabstract(connector):
+        missing = ", ".join(sorted(connector.__abstractmethods__))
+        raise PluginError(f"the connector `{name}` does not define {missing}")
+    for attribute in ("type", "provider"):
+        value = getattr(connector, attribute, None)
+        if not (isinstance(value, str) and _NAME.fullmatch(value)):
+            raise PluginError(f"the connector `{name}` has no `{attribute}` like `my-service`")
+    if not isinstance(getattr(connector, "placement", None), Placement):
+        raise PluginError(f"the connector `{name}` has no `placement`")
+
+
+def _check_source(source: object) -> None:
+    if not isinstance(source, CredentialSource):
+        raise PluginError(
+            f"register_credential_sources returned `{source!r}`, which is no CredentialSource"
+        )
+    scheme = getattr(source, "scheme", None)
+    if not (isinstance(scheme, str) and _SCHEME.fullmatch(scheme)):
+        name = type(source).__qualname__
+        raise PluginError(f"the credential source `{name}` has no `scheme` like `keychain`")
 
 
 def _by_name[Item](items: list[Item], name: Callable[[Item], str], what: str) -> dict[str, Item]:

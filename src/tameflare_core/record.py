@@ -13,7 +13,7 @@ from tameflare_core.request import OutboundRequest
 __all__ = ["Outcome", "TrafficRecord"]
 
 type Outcome = str
-"""`forwarded`, `denied`, `rejected`, `failed`, or the final state of the approval that refused it."""
+"""`forwarded`, `denied`, `rejected`, `failed`, or the state of the approval that refused it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from tameflare_core.body import decode
 from tameflare_core.canonical import (
@@ -22,11 +22,28 @@ from tameflare_core.headers import Headers
 __all__ = ["Body", "BodyState", "OutboundRequest"]
 
 FORM_TYPE = "application/x-www-form-urlencoded"
+_MULTIPART_TYPE = "multipart/form-data"
 
-# Frameworks that let a header or a parameter replace the method of a POST: Rails, Laravel, Express,
-# Symfony, ASP.NET. Whatever they would run is judged as well.
+# Frameworks that let a header or a parameter replace the method: Rails, Laravel, Express, Symfony,
+# ASP.NET. Whatever they would run is judged as well. CGI and WSGI read `_` in a name as `-`.
 _OVERRIDE_HEADERS = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
-_OVERRIDE_PARAMETER = "_method"
+# The parameter `_method`, in a query or a form. PHP drops spaces before a name, ends it at a NUL,
+# and reads `.method` and `[method` as `_method`; older servers split at `;` too.
+_OVERRIDE_PARAMETER = re.compile(
+    r"(?:^|[&;])(?:[+ ]|%20)*(?:[_.\[+ ]|%5F|%2E|%5B|%20)"
+    + "".join(f"(?:{letter}|%{ord(letter):02X})" for letter in "method")
+    + r"(?:%00[^=&;]*)?=([^&;]*)",
+    re.IGNORECASE,
+)
+_OVERRIDE_PART = re.compile(rb"name\s*=\s*[\"']?[ ]*[_.\[ ]method", re.IGNORECASE)
+# What a body that cannot be read may ask for.
+_ANY_OVERRIDE = frozenset({"GET", "PUT", "PATCH", "DELETE"})
+
+# Of two of these, services take the first or the last.
+_SINGLE_HEADERS = frozenset({"content-type", "host"})
+# IIS, Symfony and Zend read another path from these than the one that was judged.
+_PATH_HEADERS = frozenset({"x-original-url", "x-rewrite-url"})
+_CHECKED_HEADERS = _SINGLE_HEADERS | _PATH_HEADERS
 
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL)
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -133,15 +150,15 @@ class OutboundRequest:
             RequestRejected: anything about it can be read in two ways.
         """
         method = canonical_method(method)
+        if scheme not in _DEFAULT_PORT:
+            raise RequestRejected("neither http nor https")
         host, port = canonical_authority(authority, scheme=scheme)
         path, separator, query = target.partition("?")
         canonical = canonical_path(path)
         fields = Headers(headers)
-        named = fields.get_all("host")
-        if named:
-            if len(named) > 1:
-                raise RequestRejected("more than one `Host` header")
-            if canonical_authority(named[0], scheme=scheme) != (host, port):
+        named = _checked(fields).get("host")
+        if named is not None:
+            if canonical_authority(named, scheme=scheme) != (host, port):
                 raise RequestRejected("`Host` header names another host than the connection")
             fields = fields.without("host")
         return cls(
@@ -205,19 +222,32 @@ class OutboundRequest:
         return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
+    def operation(self) -> str:
+        """The method that says what is done: HEAD is GET without the answer's body."""
+        return "GET" if self.method == "HEAD" else self.method
+
+    @property
     def is_form(self) -> bool:
-        """Whether the body is declared as a URL-encoded form."""
-        return _media_type(self.headers) == FORM_TYPE
+        """Whether services may read the body as form fields, which is so without any type too."""
+        return self._media_type in {"", FORM_TYPE, _MULTIPART_TYPE}
 
     def with_body(self, body: Body) -> OutboundRequest:
         """This request with what is now known of its body."""
         return replace(self, body=body)
 
     def query_values(self, name: str) -> tuple[str, ...]:
-        """Every decoded value of the query parameter `name`."""
+        """Every decoded value of the query parameter `name`.
+
+        Raises:
+            RequestRejected: the query has more than 10,000 parameters.
+        """
         if not self.query:
             return ()
-        return tuple(value for key, value in _pairs(self.query) if key == name)
+        try:
+            pairs = _pairs(self.query, errors="replace")
+        except ValueError:
+            raise RequestRejected("too many parameters in query") from None
+        return tuple(value for key, value in pairs if key == name)
 
     def decoded_body(self) -> bytes:
         """The body with its content codings undone.
@@ -235,34 +265,72 @@ class OutboundRequest:
         """The decoded pairs of a URL-encoded form.
 
         Raises:
-            OpaqueBody: the body cannot be read, or is not UTF-8.
+            OpaqueBody: the body cannot be read, is not UTF-8, or has more than 10,000 fields.
         """
         try:
-            return _pairs(self.decoded_body().decode("utf-8"))
-        except UnicodeDecodeError:
-            raise OpaqueBody("form is not UTF-8") from None
+            return _pairs(self.decoded_body().decode("utf-8"), errors="strict")
+        except ValueError:
+            raise OpaqueBody("body is not a form that can be read in one way") from None
 
     def variants(self) -> tuple[OutboundRequest, ...]:
         """This request, then the same under each other method that an override asks for.
 
+        A body that may hold an override and cannot be read may ask for any.
+
         Raises:
-            RequestRejected: an override names an unknown method.
-            OpaqueBody: a form that may hold an override cannot be read.
+            RequestRejected: an override names an unknown method, or TRACE, which is never run.
         """
-        asked = {value for name, value in self.headers if name in _OVERRIDE_HEADERS}
-        if self.query and _OVERRIDE_PARAMETER in self.query:
-            asked.update(self.query_values(_OVERRIDE_PARAMETER))
-        if self.method == "POST" and self.is_form:
-            asked.update(v for k, v in self.form_pairs() if k == _OVERRIDE_PARAMETER)
+        asked = self._overrides()
         if not asked:
             return (self,)
         methods = sorted({canonical_method(value.upper()) for value in asked} - {self.method})
+        if "TRACE" in methods:
+            raise RequestRejected("TRACE by a method override")
         return (self, *(replace(self, method=method) for method in methods))
 
+    def _overrides(self) -> set[str]:
+        asked = {
+            value
+            for name, value in self.headers
+            if "method" in name and name.replace("_", "-") in _OVERRIDE_HEADERS
+        }
+        if self.query and "method" in self.query.lower():
+            asked |= _overriding(self.query)
+        if self.method == "POST" and self.body.state is not BodyState.ABSENT and self.is_form:
+            asked |= self._overrides_in_body()
+        return asked - {""}
 
-def _media_type(headers: Headers) -> str:
-    return headers.get("content-type").split(";", 1)[0].strip().lower()
+    def _overrides_in_body(self) -> set[str]:
+        try:
+            data = self.decoded_body()
+        except OpaqueBody:
+            return set(_ANY_OVERRIDE)
+        if self._media_type != _MULTIPART_TYPE:
+            return _overriding(data.decode("latin-1"))
+        # Readers of multipart bodies differ too much to say more than that there is one.
+        return set(_ANY_OVERRIDE) if _OVERRIDE_PART.search(data) else set()
+
+    @property
+    def _media_type(self) -> str:
+        return self.headers.get("content-type").split(";", 1)[0].strip().lower()
 
 
-def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True, max_num_fields=10_000)
+def _checked(fields: Headers) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in fields:
+        if name not in _CHECKED_HEADERS:
+            continue
+        if name in _PATH_HEADERS:
+            raise RequestRejected(f"header `{name}` names another path")
+        if name in found:
+            raise RequestRejected(f"more than one `{name}` header")
+        found[name] = value
+    return found
+
+
+def _overriding(pairs: str) -> set[str]:
+    return {unquote_plus(value).strip() for value in _OVERRIDE_PARAMETER.findall(pairs)}
+
+
+def _pairs(text: str, *, errors: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True, max_num_fields=10_000, errors=errors)

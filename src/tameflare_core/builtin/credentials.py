@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import override
 
@@ -52,7 +53,7 @@ class FileSource(CredentialSource):
 
     @override
     def resolve(self, name: str, folder: Path) -> Secret:
-        path = folder / Path(name).expanduser()
+        path = _located(name, folder)
         try:
             secret = _secret(read_private(path).removesuffix(b"\n").removesuffix(b"\r"))
         except OSError as error:
@@ -62,6 +63,11 @@ class FileSource(CredentialSource):
         if not secret.reveal():
             raise CredentialError(f"credential file {path}: it is empty")
         return secret
+
+
+@lru_cache(maxsize=256)
+def _located(name: str, folder: Path) -> Path:
+    return folder / Path(name).expanduser()
 
 
 class VaultSource(CredentialSource):

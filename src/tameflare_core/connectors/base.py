@@ -49,7 +49,8 @@ class Connector(ABC):
         placement: where its credential goes unless the configuration says otherwise.
         placeholder_variables: environment variables in which its clients look for a key.
         options: configuration keys that it takes beyond those of every connector.
-        tolerates: ambiguities of a path that its service reads in one known way.
+        tolerates: ambiguities of a path that its service reads in one known way; an instance may
+            have its own.
         case_insensitive: resource fields that its service compares without regard to case; their
             values are lower-cased here, and so are the constraints of permissions.
 
@@ -62,7 +63,7 @@ class Connector(ABC):
     placement: ClassVar[Placement]
     placeholder_variables: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
-    tolerates: ClassVar[frozenset[Ambiguity]] = frozenset()
+    tolerates: frozenset[Ambiguity] = frozenset()
     case_insensitive: ClassVar[frozenset[str]] = frozenset()
 
     origins: tuple[Origin, ...]
@@ -75,6 +76,16 @@ class Connector(ABC):
     def known_actions(self) -> frozenset[str] | None:
         """Every name that it gives, so that a mistyped rule is found; None when names are open."""
         return None
+
+    @property
+    def resource_fields(self) -> frozenset[str] | None:
+        """Every resource field that it fills in, for the same reason; None when they are open."""
+        return None
+
+    @classmethod
+    def catalogue(cls) -> Sequence[Route]:
+        """The operations that it names, as rows; empty when it has no catalogue."""
+        return ()
 
     def needs_body(self, request: OutboundRequest) -> bool:
         """Whether the body must be read to name the action. Called with an unread body."""
@@ -90,26 +101,36 @@ class Connector(ABC):
         """
 
 
-def unmapped_action(provider: str, request: OutboundRequest, *, safe_reads: bool) -> Action:
+def unmapped_action(
+    provider: str,
+    request: OutboundRequest,
+    *,
+    safe_reads: bool,
+    resource: Mapping[str, str] | None = None,
+) -> Action:
     """The action of a request that no row covers.
 
     Args:
         provider: the first segment of its name.
         request: the request.
         safe_reads: whether GET and HEAD never change anything at this provider.
+        resource: what can be said all the same about what it acts on.
     """
-    reads = safe_reads and request.method in {"GET", "HEAD"}
+    reads = safe_reads and request.operation == "GET"
     return Action(
-        name=f"{provider}.unmapped.{request.method.lower()}",
+        name=f"{provider}.unmapped.{request.operation.lower()}",
         access=Access.READ if reads else Access.WRITE,
         risk=Risk.HIGH,
+        resource=resource or {},
+        resource_complete=False,
     )
 
 
 def opaque_action(provider: str, request: OutboundRequest) -> Action:
     """The action of a request whose body decides what it does and cannot be read."""
     return Action(
-        name=f"{provider}.opaque.{request.method.lower()}",
+        name=f"{provider}.opaque.{request.operation.lower()}",
         access=Access.WRITE,
         risk=Risk.CRITICAL,
+        resource_complete=False,
     )

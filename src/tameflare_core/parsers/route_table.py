@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tameflare_core.action import Access, Category, Risk, action_name
+from tameflare_core.canonical import canonical_path
+from tameflare_core.errors import RequestRejected
 
-__all__ = ["Match", "Route", "RouteTable", "read_catalogue"]
+__all__ = ["Match", "Route", "RouteTable", "path_template", "read_catalogue"]
+
+_PARAMETER = re.compile(r"\{[A-Za-z0-9_-]+\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,33 @@ class Route:
     access: Access
     risk: Risk
     categories: frozenset[Category] = frozenset()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in order."""
+        return tuple(name[1:-1] for name in _PARAMETER.findall(self.path))
+
+
+def path_template(path: str) -> str:
+    """Return `path` as a template that a canonical path can match, without a slash at its end.
+
+    Raises:
+        ValueError: a segment is neither plain nor a whole `{name}`, or a name stands twice. A row
+            that never matches would be a hole that looks like a wall.
+    """
+    path = path if path == "/" else path.removesuffix("/")
+    names = _PARAMETER.findall(path)
+    plain = "/".join("x" if _PARAMETER.fullmatch(part) else part for part in path.split("/"))
+    try:
+        canonical = canonical_path(plain)
+    except RequestRejected as error:
+        raise ValueError(f"`{path}` is not a path template: {error}") from None
+    if canonical.text != plain or canonical.ambiguities or len(set(names)) < len(names):
+        raise ValueError(
+            f"`{path}` is not a path template like `/items/{{id}}`: a segment is plain or a whole"
+            " `{name}`, and no name stands twice"
+        )
+    return path
 
 
 class Match(NamedTuple):
@@ -65,9 +97,9 @@ class RouteTable:
     def _add(self, route: Route, tail_params: frozenset[str]) -> None:
         node = self._root
         names: list[str] = []
-        segments = route.path.strip("/").split("/") if route.path != "/" else []
+        segments = route.path[1:].split("/") if route.path != "/" else []
         for index, segment in enumerate(segments):
-            if not (segment.startswith("{") and segment.endswith("}")):
+            if not _PARAMETER.fullmatch(segment):
                 node = node.literals.setdefault(segment, _Node())
                 continue
             name = segment[1:-1]
@@ -129,7 +161,7 @@ def _row(line: str) -> Route:
     method, path, action, access, risk, categories = line.split("\t")
     return Route(
         method=method,
-        path=path,
+        path=path_template(path),
         action=action_name(action),
         access=Access(access),
         risk=Risk(risk),

@@ -13,7 +13,7 @@ from tameflare_core.errors import OpaqueBody
 
 __all__ = ["Json", "parse_json"]
 
-type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 
 def parse_json(data: bytes) -> Json:

@@ -1,0 +1,673 @@
+"""GitHub: what each request is called, in every spelling that its clients and attackers use."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tameflare_core.action import Access, Action, Category, Risk
+from tameflare_core.builtin.github import GitHub
+from tameflare_core.connectors.base import ConnectorSettings
+from tameflare_core.connectors.matching import BaseUrl
+from tameflare_core.errors import OpaqueBody, RequestRejected
+from tameflare_core.parsers.route_table import Route, read_catalogue
+from tameflare_core.request import Body, OutboundRequest
+
+CONNECTOR = GitHub(ConnectorSettings(id="github"))
+ENTERPRISE = GitHub(
+    ConnectorSettings(id="ghe", base_url=BaseUrl.parse("https://ghe.example/api/v3"))
+)
+CATALOGUE = read_catalogue(
+    files("tameflare_core.builtin").joinpath("catalogs/github.tsv").read_text("utf-8")
+)
+REPO = "/repos/o/r"
+
+
+def request(
+    method: str,
+    path: str,
+    body: bytes | Body = b"",
+    *,
+    coding: str = "",
+    base: str = "https://api.github.com",
+) -> OutboundRequest:
+    headers = [("Content-Type", "application/json")]
+    if coding:
+        headers.append(("Content-Encoding", coding))
+    known = body if isinstance(body, Body) else Body.complete(body)
+    return OutboundRequest.from_url(method, base + path, headers=headers, body=known)
+
+
+def parsed(
+    method: str, path: str, body: object = None, *, base: str = "https://api.github.com"
+) -> Sequence[Action]:
+    data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+    connector = ENTERPRISE if "ghe" in base else CONNECTOR
+    return connector.parse(request(method, path, data, base=base))
+
+
+def names(method: str, path: str, body: object = None) -> list[str]:
+    return [action.name.removeprefix("github.") for action in parsed(method, path, body)]
+
+
+# The catalogue
+
+
+def test_no_name_changes_unnoticed() -> None:
+    """Rules are written with these names: one that changes here breaks somebody's rule."""
+    golden = (Path(__file__).parent / "github_actions.txt").read_text("utf-8").splitlines()
+    assert sorted(CONNECTOR.known_actions) == golden
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pr.create",
+        "pr.merge",
+        "pr.update",
+        "pr.close",
+        "pr.review",
+        "issue.create",
+        "issue.update",
+        "issue.close",
+        "branch.create",
+        "branch.delete",
+        "release.create",
+        "release.delete",
+        "file.create",
+        "file.update",
+        "file.delete",
+        "repo.create",
+        "repo.delete",
+        "repo.update",
+        "org.update",
+        "team.create",
+    ],
+)
+def test_documented_name_exists(name: str) -> None:
+    assert f"github.{name}" in CONNECTOR.known_actions
+
+
+@pytest.mark.parametrize("route", CATALOGUE, ids=lambda route: f"{route.method} {route.path}")
+def test_row_covers_its_own_path(route: Route) -> None:
+    filled = re.sub(r"\{(.+?)\}", r"1\1", route.path)
+    body = Body.complete(b'{"sha": "1"}')
+    (action,) = CONNECTOR.parse(request(route.method, filled, body))
+    assert action.name == route.action
+    assert (action.access, action.risk, action.categories) == (
+        route.access,
+        route.risk,
+        route.categories,
+    )
+    assert len(action.resource) == len(route.parameters)
+    assert action.resource.keys() <= CONNECTOR.resource_fields
+
+
+def test_names_have_the_documented_form() -> None:
+    for name in CONNECTOR.known_actions:
+        assert re.fullmatch(r"github\.[a-z0-9_]+\.[a-z0-9_]+", name)
+        assert name.split(".")[1] not in {"unmapped", "opaque"}
+
+
+def test_each_method_and_path_stands_once() -> None:
+    shapes = Counter((row.method, re.sub(r"\{.+?\}", "{}", row.path)) for row in CATALOGUE)
+    assert [shape for shape, count in shapes.items() if count > 1] == []
+
+
+def test_rows_of_one_name_agree() -> None:
+    by_name = defaultdict(set)
+    for row in CATALOGUE:
+        by_name[row.action].add((row.access, row.risk, row.categories))
+    assert {name for name, kinds in by_name.items() if len(kinds) > 1} == set()
+
+
+def test_access_and_categories_make_sense() -> None:
+    for row in CATALOGUE:
+        if row.method == "DELETE":
+            assert row.access is Access.WRITE, row
+        if row.method == "GET":
+            assert row.access is Access.READ, row
+        if row.access is Access.READ:
+            assert Category.DESTRUCTIVE not in row.categories, row
+        if row.risk is Risk.CRITICAL:
+            assert row.access is Access.WRITE, row
+        if "secret" in row.path and "secret-scanning" not in row.path:
+            assert Category.SECRETS in row.categories, row
+
+
+# What real clients send
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "resource"),
+    [
+        ("GET", "/", "meta.get_root", {}),
+        ("GET", "/user", "user.get_self", {}),
+        ("GET", "/rate_limit", "rate_limit.get", {}),
+        ("GET", REPO, "repo.get", {"owner": "o", "repo": "r"}),
+        (
+            "GET",
+            "/repos/OctoCat/Hello-World",
+            "repo.get",
+            {"owner": "octocat", "repo": "hello-world"},
+        ),
+        # git's suffix is no part of a repository's name.
+        ("DELETE", "/repos/o/r.git", "repo.delete", {"owner": "o", "repo": "r"}),
+        ("GET", f"{REPO}/issues?state=open&page=2", "issue.list", {"owner": "o", "repo": "r"}),
+        ("PUT", f"{REPO}/pulls/7/merge", "pr.merge", {"owner": "o", "repo": "r", "number": "7"}),
+        (
+            "GET",
+            f"{REPO}/pulls/7/merge",
+            "pr.check_merged",
+            {"owner": "o", "repo": "r", "number": "7"},
+        ),
+        # Branch names: raw in PyGithub and curl, encoded in octokit.
+        ("DELETE", f"{REPO}/git/refs/heads/feature/x", "branch.delete", {"ref": "heads/feature/x"}),
+        (
+            "DELETE",
+            f"{REPO}/git/refs/heads%2Ffeature%2Fx",
+            "branch.delete",
+            {"ref": "heads/feature/x"},
+        ),
+        ("GET", f"{REPO}/git/ref/heads/feature/x", "git_ref.get", {"ref": "heads/feature/x"}),
+        ("GET", f"{REPO}/git/refs/heads/main", "git_ref.get", {"ref": "heads/main"}),
+        ("GET", f"{REPO}/git/refs", "git_ref.list", {"repo": "r"}),
+        ("GET", f"{REPO}/branches/feature%2Fx", "branch.get", {"branch": "feature/x"}),
+        (
+            "GET",
+            f"{REPO}/branches/feature%2Fx/protection",
+            "branch_protection.get",
+            {"branch": "feature/x"},
+        ),
+        (
+            "GET",
+            f"{REPO}/git/trees/feature%2Fx?recursive=1",
+            "git_tree.get",
+            {"tree_sha": "feature/x"},
+        ),
+        (
+            "GET",
+            f"{REPO}/commits/feature%2Fx/status",
+            "commit_status.get_combined",
+            {"ref": "feature/x"},
+        ),
+        # Comparisons
+        (
+            "GET",
+            f"{REPO}/compare/main...feature%2Fx",
+            "commit.compare",
+            {"basehead": "main...feature/x"},
+        ),
+        (
+            "GET",
+            f"{REPO}/compare/main...feature/x",
+            "commit.compare",
+            {"basehead": "main...feature/x"},
+        ),
+        ("GET", f"{REPO}/compare/o:main...p:dev", "commit.compare", {"basehead": "o:main...p:dev"}),
+        # Files
+        ("GET", f"{REPO}/contents", "file.get", {"repo": "r"}),
+        ("GET", f"{REPO}/contents/", "file.get", {"repo": "r"}),
+        ("GET", f"{REPO}/contents/.github", "file.get", {"path": ".github"}),
+        (
+            "GET",
+            f"{REPO}/contents/.github/workflows/a.yml",
+            "file.get",
+            {"path": ".github/workflows/a.yml"},
+        ),
+        ("GET", f"{REPO}/contents/docs/a%20b.md?ref=a/../b", "file.get", {"path": "docs/a b.md"}),
+        ("GET", f"{REPO}/contents/docs%2FREADME.md", "file.get", {"path": "docs/README.md"}),
+        ("GET", f"{REPO}/contents/package.json", "file.get", {"path": "package.json"}),
+        ("GET", f"{REPO}/contents/a;b.txt", "file.get", {"path": "a;b.txt"}),
+        ("GET", f"{REPO}/contents/%E6%97%A5%E6%9C%AC.md", "file.get", {"path": "日本.md"}),
+        ("DELETE", f"{REPO}/contents/x/y", "file.delete", {"path": "x/y"}),
+        (
+            "GET",
+            f"{REPO}/zipball/refs/heads/main",
+            "repo.download_zipball",
+            {"ref": "refs/heads/main"},
+        ),
+        ("GET", f"{REPO}/readme/docs/en", "readme.get_in_directory", {"dir": "docs/en"}),
+        # Labels, environments, packages
+        (
+            "DELETE",
+            f"{REPO}/issues/1/labels/good%20first%20issue",
+            "issue.remove_label",
+            {"name": "good first issue"},
+        ),
+        ("DELETE", f"{REPO}/labels/area%2Fnet", "label.delete", {"name": "area/net"}),
+        (
+            "GET",
+            f"{REPO}/environments/prod%2Feu",
+            "environment.get",
+            {"environment_name": "prod/eu"},
+        ),
+        (
+            "GET",
+            "/orgs/o/packages/container/app%2Fweb",
+            "org_package.get",
+            {"package_name": "app/web"},
+        ),
+        ("GET", f"{REPO}/releases/tags/v1%2F2", "release.get_by_tag", {"tag": "v1/2"}),
+        ("GET", f"{REPO}/releases/latest", "release.get_latest", {"repo": "r"}),
+        ("GET", f"{REPO}/commits/main/check-runs", "check_run.list_for_ref", {"ref": "main"}),
+        ("GET", "/orgs/o/projectsV2/1/items", "org_project_item.list", {"project_number": "1"}),
+        ("GET", "/search/code?q=x+in:file+repo:o/r", "code.search", {}),
+    ],
+)
+def test_request_of_a_client_has_its_name(
+    method: str, path: str, name: str, resource: dict[str, str]
+) -> None:
+    (action,) = parsed(method, path)
+    assert action.name == f"github.{name}"
+    assert action.resource.items() >= resource.items()
+    assert action.resource_complete
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_head_is_judged_as_get(method: str) -> None:
+    assert names(method, REPO) == ["repo.get"]
+    assert names(method, f"{REPO}/nothing") == ["unmapped.get"]
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE"])
+def test_other_methods_are_not_reads(method: str) -> None:
+    (action,) = parsed(method, REPO)
+    assert action.name == f"github.unmapped.{method.lower()}"
+    assert action.access is Access.WRITE
+
+
+def test_upload_has_a_host_of_its_own() -> None:
+    (action,) = parsed(
+        "POST", "/repos/o/r/releases/1/assets?name=x.zip", base="https://uploads.github.com"
+    )
+    assert action.name == "github.release_asset.upload"
+    assert {origin.host for origin in CONNECTOR.origins} == {"api.github.com", "uploads.github.com"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "field"),
+    [
+        ("/repositories/1300192", "repo.get", "repository_id"),
+        ("/repositories/1300192/issues?page=2", "issue.list", "repository_id"),
+        ("/organizations/9919/repos?page=2", "repo.list", "org_id"),
+        ("/user/583231/repos?page=3", "repo.list_for_user", "account_id"),
+    ],
+)
+def test_link_to_a_further_page_has_the_name_of_the_first(path: str, name: str, field: str) -> None:
+    (action,) = parsed("GET", path)
+    assert action.name == f"github.{name}"
+    assert set(action.resource) == {field}
+    assert not action.resource_complete
+
+
+def test_operation_by_number_has_its_name() -> None:
+    (action,) = parsed("DELETE", "/repositories/1300192")
+    assert (action.name, action.risk) == ("github.repo.delete", Risk.CRITICAL)
+    (action,) = parsed("PUT", "/repositories/1300192/pulls/5/merge")
+    assert action.resource == {"number": "5", "repository_id": "1300192"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/repositories/x/issues", "/repositories/1x", "/repositories/1/x"]
+)
+def test_other_path_by_number_is_unmapped(path: str) -> None:
+    assert names("GET", path) == ["unmapped.get"]
+
+
+# GitHub Enterprise Server
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("GET", "/api/v3", "meta.get_root"),
+        ("GET", "/api/v3/", "meta.get_root"),
+        ("PUT", "/api/v3/repos/o/r/pulls/7/merge", "pr.merge"),
+        ("POST", "/api/uploads/repos/o/r/releases/1/assets?name=x", "release_asset.upload"),
+        ("GET", "/repos/o/r", "unmapped.get"),
+        ("POST", "/o/r.git/git-receive-pack", "unmapped.post"),
+        ("GET", "/api/v33/user", "unmapped.get"),
+    ],
+)
+def test_server_of_ones_own_has_prefixes(method: str, path: str, name: str) -> None:
+    (action,) = parsed(method, path, base="https://ghe.example")
+    assert action.name == f"github.{name}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/graphql", "/api/v3/graphql", "/API/GraphQL", "/api/graphql/"]
+)
+def test_graphql_of_a_server_is_opaque(path: str) -> None:
+    with pytest.raises(OpaqueBody):
+        parsed("POST", path, base="https://ghe.example")
+
+
+def test_server_owns_its_host_alone() -> None:
+    assert [str(origin) for origin in ENTERPRISE.origins] == ["https://ghe.example:443"]
+
+
+@pytest.mark.parametrize("url", ["https://ghe.example", "https://ghe.example/api/v4"])
+def test_base_url_of_another_form_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"ends in `/api/v3`"):
+        GitHub(ConnectorSettings(id="g", base_url=BaseUrl.parse(url)))
+
+
+# Spellings that some router might fold into a known path
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/REPOS/o/r/pulls/1/merge"),
+        ("PUT", f"{REPO}/pulls/1/MERGE"),
+        ("PUT", f"{REPO}/pulls/1/merge;x=1"),
+        ("PUT", f"{REPO}/pulls;x/1/merge"),
+        ("PUT", f"{REPO}/pulls/1/merge%20"),
+        ("PUT", f"{REPO}/pulls/1/merge%3Fx"),
+        ("PUT", f"{REPO}/pulls/1/merge%23x"),
+        ("PUT", f"{REPO}/pulls/1/merge%3Bx"),
+        ("PUT", f"{REPO}/pulls/1/merge/%20"),
+        ("PUT", f"{REPO}/pulls/1/merge."),
+        ("PUT", f"{REPO}/pulls/1/merge.json"),
+        ("GET", "/user/EMAILS"),
+        ("GET", "/orgs/o/PROJECTSV2/1/items"),
+        ("GET", "/orgs/o/projectsv2/1/items;x"),
+        ("POST", "/orgs/o/ACTIONS/variables"),
+        ("DELETE", "/orgs/o/code-security/configurations/DETACH"),
+        ("DELETE", "/REPOSITORIES/1"),
+    ],
+)
+def test_decorated_path_is_rejected(method: str, path: str) -> None:
+    with pytest.raises(RequestRejected, match="in case or decoration only"):
+        parsed(method, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/graphql", "/graphql/", "/GraphQL", "/graphql;x", "/graphql.json"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT"])
+def test_graphql_is_opaque_in_every_spelling(method: str, path: str) -> None:
+    with pytest.raises(OpaqueBody):
+        parsed(method, path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/repos/o%2Fr",
+        "/repos/o/r%2Fpulls/1/merge",
+        "/repos/o/r/pulls%2F1%2Fmerge",
+        "/repos/o/r/pulls/1%2Fmerge",
+        "/repos/o/r/pulls/1%2F2/merge",
+        "/x%2Fy",
+    ],
+)
+def test_encoded_slash_is_rejected_outside_names(path: str) -> None:
+    with pytest.raises(RequestRejected, match="encoded slash"):
+        parsed("PUT", path)
+
+
+@pytest.mark.parametrize("path", ["/repos/%E2%84%AAelvin/r", "/repos/o/%EF%BD%92", "/orgs/%C3%A9"])
+def test_letter_that_might_fold_to_ascii_is_rejected(path: str) -> None:
+    with pytest.raises(RequestRejected, match="outside ASCII"):
+        parsed("GET", path)
+
+
+LITERALS = sorted({(row.method, row.path) for row in CATALOGUE if re.search(r"/[a-z]", row.path)})
+
+
+@given(st.sampled_from(LITERALS), st.randoms())
+def test_no_capital_letter_turns_a_row_into_another(
+    row: tuple[str, str], random: st.DataObject
+) -> None:
+    method, template = row
+    path = re.sub(r"\{.+?\}", "1", template)
+    index = random.choice([i for i, char in enumerate(path) if char.isalpha()])  # type: ignore[attr-defined]
+    changed = path[:index] + path[index].swapcase() + path[index + 1 :]
+    body = Body.complete(b'{"sha": "1"}')
+    before = [action.name for action in CONNECTOR.parse(request(method, path, body))]
+    try:
+        after = [action.name for action in CONNECTOR.parse(request(method, changed, body))]
+    except RequestRejected:
+        return
+    assert after == before
+
+
+# POST in place of PATCH
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (REPO, "repo.update"),
+        (f"{REPO}/issues/1", "issue.update"),
+        (f"{REPO}/pulls/1", "pr.update"),
+        (f"{REPO}/git/refs/heads/main", "branch.update"),
+        ("/orgs/o/teams/t", "team.update"),
+        ("/orgs/o", "org.update"),
+        # Where POST has a meaning of its own, that is it.
+        (f"{REPO}/issues", "issue.create"),
+        (f"{REPO}/releases/generate-notes", "release.generate_notes"),
+        ("/applications/c/token", "oauth_token.check"),
+        ("/orgs/o/dependency_graph/enable_all", "org_security_product.set_all_repos"),
+    ],
+)
+def test_post_stands_for_patch(path: str, name: str) -> None:
+    assert names("POST", path) == [name]
+
+
+def test_post_cannot_close_unseen() -> None:
+    assert names("POST", f"{REPO}/pulls/1", {"state": "closed"}) == ["pr.close"]
+
+
+# What the body decides
+
+
+@pytest.mark.parametrize("resource", ["pr", "issue"])
+@pytest.mark.parametrize(
+    ("body", "verbs"),
+    [
+        (None, ["update"]),
+        ({}, ["update"]),
+        ({"title": "x"}, ["update"]),
+        ({"state": "open"}, ["update"]),
+        ({"state": None, "title": "x"}, ["update"]),
+        ({"state": "closed"}, ["close"]),
+        ({"state": "closed", "state_reason": "completed"}, ["close"]),
+        ({"state": "closed", "title": "x"}, ["close", "update"]),
+        ({"state": "CLOSED"}, ["close"]),
+        ({"state": ["closed"]}, ["close"]),
+        ({"state": True}, ["close"]),
+    ],
+)
+def test_closing_is_an_action_of_its_own(resource: str, body: object, verbs: list[str]) -> None:
+    path = f"{REPO}/{'pulls' if resource == 'pr' else 'issues'}/1"
+    assert names("PATCH", path, body) == [f"{resource}.{verb}" for verb in verbs]
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (None, "file.create"),
+        ({"content": "eA=="}, "file.create"),
+        ({"sha": ""}, "file.create"),
+        ({"sha": None}, "file.create"),
+        ({"sha": "95b966"}, "file.update"),
+        ({"sha": 1}, "file.update"),
+    ],
+)
+def test_file_with_a_sha_is_updated(body: object, name: str) -> None:
+    (action,) = parsed("PUT", f"{REPO}/contents/a.txt", body)
+    assert (action.name, action.risk) == (f"github.{name}", Risk.MEDIUM)
+    assert Category.CODE_EXECUTION not in action.categories
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".github/workflows/a.yml",
+        ".github%2Fworkflows%2Fa.yml",
+        "%2egithub/workfl%6fws/a.yml",
+        ".GitHub/workflows/a.yml",
+    ],
+)
+@pytest.mark.parametrize("body", [{}, {"sha": "1"}])
+def test_writing_a_workflow_runs_code(path: str, body: object) -> None:
+    (action,) = parsed("PUT", f"{REPO}/contents/{path}", body)
+    assert action.risk is Risk.HIGH
+    assert Category.CODE_EXECUTION in action.categories
+
+
+@pytest.mark.parametrize("path", ["x%2F..%2F.github%2Fworkflows%2Fa.yml", "..%2Fpulls%2F1%2Fmerge"])
+def test_path_within_a_segment_cannot_climb(path: str) -> None:
+    with pytest.raises(RequestRejected):
+        parsed("PUT", f"{REPO}/contents/{path}", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"sha": "1"}, ["branch.update"]),
+        ({"sha": "1", "force": False}, ["branch.update"]),
+        ({"sha": "1", "force": None}, ["branch.update"]),
+        ({"sha": "1", "force": True}, ["branch.force_update", "branch.update"]),
+        ({"sha": "1", "force": "true"}, ["branch.force_update", "branch.update"]),
+        ({"sha": "1", "force": 1}, ["branch.force_update", "branch.update"]),
+    ],
+)
+def test_forced_update_of_a_branch_has_its_name(body: object, expected: list[str]) -> None:
+    assert names("PATCH", f"{REPO}/git/refs/heads/main", body) == expected
+
+
+def test_forced_update_of_a_branch_is_destructive() -> None:
+    forced, plain = parsed("PATCH", f"{REPO}/git/refs/heads/main", {"force": True})
+    assert Category.DESTRUCTIVE in forced.categories
+    assert forced.risk is Risk.HIGH
+    assert Category.DESTRUCTIVE not in plain.categories
+    assert forced.resource == {"owner": "o", "repo": "r", "ref": "heads/main"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"description": "x"}, ["repo.update"]),
+        ({"private": False}, ["repo.change_visibility", "repo.update"]),
+        ({"visibility": "public"}, ["repo.change_visibility", "repo.update"]),
+    ],
+)
+def test_change_of_visibility_has_its_name(body: object, expected: list[str]) -> None:
+    actions = parsed("PATCH", REPO, body)
+    assert [action.name for action in actions] == [f"github.{name}" for name in expected]
+    if len(actions) > 1:
+        assert actions[0].risk is Risk.CRITICAL
+
+
+DECIDED_BY_BODY = [
+    ("PATCH", f"{REPO}/pulls/1"),
+    ("POST", f"{REPO}/pulls/1"),
+    ("PATCH", f"{REPO}/issues/1"),
+    ("PUT", f"{REPO}/contents/x"),
+    ("PATCH", REPO),
+    ("PATCH", f"{REPO}/git/refs/heads/x"),
+    ("PATCH", "/repositories/1/pulls/1"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), DECIDED_BY_BODY)
+def test_body_is_asked_for_where_it_decides(method: str, path: str) -> None:
+    assert CONNECTOR.needs_body(request(method, path, Body.unread()))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", REPO), ("POST", f"{REPO}/issues"), ("POST", "/graphql"), ("PATCH", "/nothing")],
+)
+def test_body_is_left_alone_elsewhere(method: str, path: str) -> None:
+    assert not CONNECTOR.needs_body(request(method, path, Body.unread()))
+
+
+UNREADABLE = {
+    "unread": Body.unread(),
+    "oversize": Body.oversize(),
+    "form": Body.complete(b"state=closed"),
+    "text": Body.complete(b"x"),
+    "array": Body.complete(b"[]"),
+    "null": Body.complete(b"null"),
+    "twice": Body.complete(b'{"state": "open", "state": "closed"}'),
+    "twice in case": Body.complete(b'{"state": "open", "State": "closed"}'),
+    "other case": Body.complete(b'{"State": "closed", "Sha": "x", "Private": 1}'),
+    "folded letter": Body.complete(
+        '{"\u017ftate": "closed", "\u017fha": 1, "vi\u017fibility": 1}'.encode()
+    ),
+    "byte order mark": Body.complete(b'\xef\xbb\xbf{"state": "closed"}'),
+    "utf-16": Body.complete('{"state": "closed"}'.encode("utf-16")),
+    "not utf-8": Body.complete(b'{"title": "\xff"}'),
+    "compressed unsaid": Body.complete(gzip.compress(b'{"state": "closed"}')),
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+@pytest.mark.parametrize(("method", "path"), DECIDED_BY_BODY[:5])
+def test_body_that_cannot_be_read_is_opaque(method: str, path: str, body: Body) -> None:
+    with pytest.raises(OpaqueBody):
+        CONNECTOR.parse(request(method, path, body))
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("br", brotli.compress),
+        ("zstd", zstandard.compress),
+    ],
+)
+def test_compressed_body_is_read(coding: str, pack: object) -> None:
+    data = pack(b'{"state": "closed"}')  # type: ignore[operator]
+    (action,) = CONNECTOR.parse(request("PATCH", f"{REPO}/pulls/1", data, coding=coding))
+    assert action.name == "github.pr.close"
+    with pytest.raises(OpaqueBody):
+        CONNECTOR.parse(request("PATCH", f"{REPO}/pulls/1", data, coding="compress"))
+
+
+# Paths that no row covers
+
+
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [
+        ("/nothing", {}),
+        ("/repos/O/R/nothing", {"owner": "o", "repo": "r"}),
+        ("/orgs/O/nothing", {"org": "o"}),
+        ("/users/U/nothing/x", {"username": "u"}),
+        ("/repos/o", {"owner": "o"}),
+        ("/repos", {}),
+    ],
+)
+def test_unmapped_request_says_what_it_can(path: str, resource: dict[str, str]) -> None:
+    (action,) = parsed("PUT", path)
+    assert action.name == "github.unmapped.put"
+    assert (action.access, action.risk) == (Access.WRITE, Risk.HIGH)
+    assert action.resource == resource
+    assert not action.resource_complete
+
+
+def test_settings_for_other_services_are_refused() -> None:
+    row = Route(method="GET", path="/x", action="a.b", access=Access.READ, risk=Risk.LOW)
+    with pytest.raises(ValueError, match="`hosts` is not for github"):
+        GitHub(ConnectorSettings(id="g", hosts=("a.example",)))
+    with pytest.raises(ValueError, match="`actions` is not for github"):
+        GitHub(ConnectorSettings(id="g", actions=(row,)))
