@@ -93,4 +93,7 @@ class TrafficRecord:
             "upstream_ms": round(self.upstream_seconds * 1000, 3),
             "error": self.error,
         }
-        return json.dumps(document, separators=(",", ":"))
+        return _encode(document)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tameflare_core.request import OutboundRequest
 
 __all__ = ["forwardable"]
@@ -47,4 +45,4 @@ def forwardable(request: OutboundRequest) -> OutboundRequest:
     kept = headers.without(*dropped)
     if websocket:
         kept = kept.replacing("connection", "Upgrade").replacing("upgrade", "websocket")
-    return replace(request, headers=kept)
+    return request.with_headers(kept)

@@ -148,11 +148,11 @@ def _without_field(request: OutboundRequest, name: str) -> OutboundRequest:
     # CGI, and every interface modelled on it, reads `X_Api_Key` and `X-Api-Key` as one field.
     folded = name.replace("_", "-")
     own = [field for field, _ in request.headers if field.replace("_", "-") == folded]
-    return replace(request, headers=request.headers.without(*own)) if own else request
+    return request.with_headers(request.headers.without(*own)) if own else request
 
 
 def _with_field(request: OutboundRequest, name: str, value: str) -> OutboundRequest:
-    return replace(request, headers=request.headers.replacing(name, value))
+    return request.with_headers(request.headers.replacing(name, value))
 
 
 # These two return an answer and raise nothing, so that no frame of a traceback holds the secret.
