@@ -1,0 +1,1 @@
+"""The subcommands of `tf`, one module for each; `app.py` lists them."""

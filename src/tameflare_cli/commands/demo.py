@@ -1,0 +1,223 @@
+"""`tf demo`: the whole of it on this machine, in a few seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+
+from tameflare_cli.demo import vendors
+from tameflare_cli.exit_codes import CommandFailed, ExitCode
+from tameflare_cli.hosting import HostedGateway, hosted_beside
+from tameflare_cli.rendering import one_line, print_line
+from tameflare_core.approval import Answer, Approval, ApprovalState
+from tameflare_core.decision import Decision
+from tameflare_core.record import TrafficRecord
+from tameflare_core.tokens import new_gateway_token
+
+app = typer.Typer(add_completion=False)
+
+_GITHUB_KEY = "ghp_the_real_key_of_the_demo"
+_PAYMENTS_KEY = "sk_the_real_key_of_the_demo"
+
+_CONFIG = """\
+version: 1
+gateway: demo
+connectors:
+  - type: github
+    base_url: https://localhost:{github}/api/v3
+    credential: file:github.key
+    allow_private_network: true
+    ca_file: vendors/ca.pem
+  - type: generic
+    id: payments
+    base_url: https://localhost:{payments}
+    credential: file:payments.key
+    allow_private_network: true
+    ca_file: vendors/ca.pem
+    actions:
+      - {{method: POST, path: /v1/refunds, action: payments.refund.create, access: write,
+         risk: high, categories: [financial]}}
+permissions:
+  - {{connector: github, action: "github.*", access: read, decision: allow}}
+  - {{connector: github, action: github.repo.delete, decision: deny}}
+  - {{connector: payments, action: payments.refund.create, decision: require_approval}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of the agent, and what has to come of it."""
+
+    title: str
+    method: str
+    url: str
+    body: dict[str, object] | None
+    decision: Decision
+    status: int
+    vendor: vendors.Vendor
+    key: str | None
+
+
+class _Colleague:
+    """Plays the human who is asked: says what it was asked, and approves."""
+
+    async def open(self, approval: Approval) -> None:
+        pass
+
+    async def wait(self, approval: Approval) -> Answer:
+        return Answer(state=ApprovalState.APPROVED, by="the demo's colleague")
+
+    async def withdraw(self, approval: Approval) -> None:
+        pass
+
+
+class _Records:
+    """Keeps the records, so that the demo can tell them."""
+
+    def __init__(self) -> None:
+        self.kept: list[TrafficRecord] = []
+
+    def prepare(self) -> None:
+        pass
+
+    def record(self, record: TrafficRecord) -> None:
+        self.kept.append(record)
+
+
+@app.command()
+def demo() -> None:
+    """Show an agent behind a gateway: one call allowed, one denied, one held and approved.
+
+    Two stand-ins of vendors' APIs, a gateway and an agent run on this machine for a few seconds;
+    nothing leaves it.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf-demo-")))
+        github, payments = _vendors(stack, folder)
+        config = _configure(folder, github, payments)
+        records = _Records()
+        hosted = stack.enter_context(
+            hosted_beside(
+                config, token=new_gateway_token(), approver=_Colleague(), recorder=records
+            )
+        )
+        calls = _calls(github, payments)
+        print_line("an agent, two vendors' APIs, and a gateway between them\n", flush=True)
+        told = _run_agent(hosted, calls)
+    for number, (call, record, seen) in enumerate(zip(calls, records.kept, told, strict=True), 1):
+        _tell(number, call, record, seen)
+    wrong = [
+        call.title
+        for call, record, seen in zip(calls, records.kept, told, strict=True)
+        if not _as_promised(call, record, seen)
+    ]
+    if wrong:
+        raise CommandFailed(ExitCode.FAILED, f"not as it should be: {', '.join(wrong)}")
+    print_line("the agent never held a key; every call above was judged, and is what you see")
+    print_line("next: `tf init`, then `tf run -- YOUR AGENT`")
+
+
+def _vendors(stack: ExitStack, folder: Path) -> tuple[vendors.Vendor, vendors.Vendor]:
+    from tameflare_proxy.authority import Authority
+
+    authority = Authority.load_or_create(folder / "vendors")
+    github = stack.enter_context(vendors.running("github", authority, folder))
+    return github, stack.enter_context(vendors.running("payments", authority, folder))
+
+
+def _configure(folder: Path, github: vendors.Vendor, payments: vendors.Vendor) -> Path:
+    for name, key in (("github.key", _GITHUB_KEY), ("payments.key", _PAYMENTS_KEY)):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(key)
+    config = folder / "tameflare.yaml"
+    config.write_text(_CONFIG.format(github=github.port, payments=payments.port))
+    return config
+
+
+def _calls(github: vendors.Vendor, payments: vendors.Vendor) -> list[_Call]:
+    repository = f"https://localhost:{github.port}/api/v3/repos/acme/site"
+    refunds = f"https://localhost:{payments.port}/v1/refunds"
+    refund: dict[str, object] = {"charge": "ch_1", "amount": 4200}
+    return [
+        _Call("a read", "GET", repository, None, Decision.ALLOW, 200, github, _GITHUB_KEY),
+        _Call("a deletion", "DELETE", repository, None, Decision.DENY, 403, github, None),
+        _Call(
+            "a refund",
+            "POST",
+            refunds,
+            refund,
+            Decision.REQUIRE_APPROVAL,
+            200,
+            payments,
+            _PAYMENTS_KEY,
+        ),
+    ]
+
+
+def _run_agent(hosted: HostedGateway, calls: list[_Call]) -> list[dict[str, object]]:
+    from tameflare_cli.demo import agent
+
+    tf = [sys.executable, "-m", "tameflare_cli", "run", "--quiet"]
+    proxy = f"http://{hosted.address.host}:{hosted.address.port}"
+    gateway = ["--proxy", proxy, "--ca", str(hosted.certificate)]
+    asked = [{"method": call.method, "url": call.url, "body": call.body} for call in calls]
+    finished = subprocess.run(  # noqa: S603  # our own command line
+        [*tf, *gateway, "--", sys.executable, str(agent.__file__)],
+        input="".join(json.dumps(one) + "\n" for one in asked),
+        env=os.environ | {"TAMEFLARE_GATEWAY_TOKEN": hosted.address.token},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if finished.returncode != 0:
+        raise CommandFailed(ExitCode.FAILED, f"the agent ended with {finished.returncode}")
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def _arrived(call: _Call) -> list[str]:
+    path = call.url.split("/", 3)[3]
+    return [
+        key
+        for method, target, key in call.vendor.received
+        if (method, target) == (call.method, f"/{path}")
+    ]
+
+
+def _as_promised(call: _Call, record: TrafficRecord, seen: dict[str, object]) -> bool:
+    return (
+        record.verdict is not None
+        and record.verdict.decision is call.decision
+        and seen["status"] == call.status
+        and _arrived(call) == ([] if call.key is None else [f"Bearer {call.key}"])
+        and not any(key in str(seen) for key in (_GITHUB_KEY, _PAYMENTS_KEY))
+    )
+
+
+def _tell(number: int, call: _Call, record: TrafficRecord, seen: dict[str, object]) -> None:
+    verdict = record.verdict
+    assert verdict is not None
+    lines = [
+        f"{number}. {call.title}: {call.method} {call.url}",
+        f"   the agent sent       Authorization: {seen['sent']}",
+        f"   decision             {verdict.decision}: {', '.join(a.name for a in verdict.actions)}",
+        f"   rule                 {verdict.rule.id}  {verdict.rule.pattern}",
+    ]
+    if record.approval_state is not None:
+        lines.append(f"   held, then           {record.approval_state} by the demo's colleague")
+    arrived = _arrived(call)
+    got = f"Authorization: {arrived[0]}" if arrived else "nothing"
+    lines.append(f"   the vendor received  {got}")
+    lines.append(f"   the agent got        {seen['status']} {seen['type']}")
+    body = seen["body"]
+    if isinstance(body, dict) and "hint" in body:
+        lines.append(f"                        {body['hint']}")
+    print_line("\n".join(map(one_line, lines)) + "\n")

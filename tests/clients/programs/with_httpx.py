@@ -1,0 +1,11 @@
+"""Three calls with httpx; prints the status of each."""
+
+import sys
+
+import httpx
+
+base = sys.argv[1]
+with httpx.Client(timeout=30) as client:
+    print("allowed", client.get(f"{base}/repos/acme/site").status_code)
+    print("denied", client.delete(f"{base}/repos/acme/site").status_code)
+    print("held", client.post(f"{base}/repos/acme/site/issues", json={"title": "x"}).status_code)
