@@ -5,7 +5,7 @@ a frontend (a transport, a proxy lane) carries them out and never decides anythi
 the reply of each command with `send`, reports a failure with `throw`, and runs the generator to its
 end::
 
-    ReadBody -> Body                only when the connector asks
+    ReadBody -> Body                only when the connector or an approver has to see it
     OpenApproval -> None            throws ApprovalUnavailable
     AwaitApproval -> Answer         throws ClientGone
     PrepareRecord -> None           throws whatever keeps a record from being written
@@ -45,7 +45,7 @@ from tameflare_core.refusals import (
     rejected,
     upstream_failed,
 )
-from tameflare_core.request import Body, OutboundRequest
+from tameflare_core.request import Body, BodyState, OutboundRequest
 from tameflare_core.surroundings import Surroundings
 from tameflare_core.vault.references import CredentialReference
 from tameflare_core.vault.secret import Secret
@@ -200,20 +200,19 @@ class _Exchange:
         self.time = self.surroundings.now()
 
     def carry(self, read: Callable[[], OutboundRequest]) -> Enforcement:
-        clock = self.surroundings.monotonic
-        started = clock()
+        started = self.surroundings.monotonic()
         point = self.point()
         self.gateway = point.gateway.name
-        self.request = forwardable(read())
-        if point.needs_body(self.request):
-            self.judged = clock() - started
-            body = yield ReadBody(MAX_INSPECTED)
-            if not isinstance(body, Body):
-                raise TypeError("ReadBody is answered with a Body")
-            started = clock()
-            self.request = self.request.with_body(body)
-        self.verdict = verdict = point.decide(self.request, self.time)
-        self.judged += clock() - started
+        self.request = request = forwardable(read())
+        needs_body = point.needs_body(request)
+        self.judged = self.surroundings.monotonic() - started
+        if needs_body:
+            request = yield from self._read_body(request)
+        verdict = self._judge(point, request)
+        if verdict.applied is Decision.REQUIRE_APPROVAL and request.body.state is BodyState.UNREAD:
+            # INVARIANT: who approves has seen the body, and the approval is good for no other.
+            request = yield from self._read_body(request)
+            verdict = self._judge(point, request)
         if verdict.applied is Decision.REQUIRE_APPROVAL:
             if not (yield from self._hold(point, verdict)):
                 return
@@ -224,6 +223,19 @@ class _Exchange:
             yield from self.refuse(denied(verdict, gateway, self.id), "denied")
             return
         yield from self._forward(point)
+
+    def _read_body(self, request: OutboundRequest) -> Generator[Command, Reply, OutboundRequest]:
+        body = yield ReadBody(MAX_INSPECTED)
+        if not isinstance(body, Body):
+            raise TypeError("ReadBody is answered with a Body")
+        self.request = request = request.with_body(body)
+        return request
+
+    def _judge(self, point: DecisionPoint, request: OutboundRequest) -> Verdict:
+        started = self.surroundings.monotonic()
+        self.verdict = verdict = point.decide(request, self.time)
+        self.judged += self.surroundings.monotonic() - started
+        return verdict
 
     def _hold(self, point: DecisionPoint, verdict: Verdict) -> Generator[Command, Reply, bool]:
         assert self.request is not None

@@ -10,7 +10,7 @@ from itertools import count, repeat
 import pytest
 
 from tameflare_core.action import Action
-from tameflare_core.approval import Answer, ApprovalState
+from tameflare_core.approval import Answer, Approval, ApprovalState
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.matching import Origin
 from tameflare_core.decision_point import DecisionPoint
@@ -40,7 +40,7 @@ from tameflare_core.errors import (
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header
 from tameflare_core.record import TrafficRecord
-from tameflare_core.request import Body, OutboundRequest
+from tameflare_core.request import Body, BodyState, OutboundRequest
 from tameflare_core.testing import (
     END,
     FIXED_TIME,
@@ -229,6 +229,23 @@ def test_approved_request_is_forwarded(point: DecisionPoint) -> None:
     record = recorded(finished)
     assert (record.outcome, record.status) == ("forwarded", 200)
     assert (record.approval_id, record.approval_state) == (approval.id, ApprovalState.APPROVED)
+
+
+def held_with(point: DecisionPoint, body: Body) -> Approval:
+    issue = request(*NEW_ISSUE, headers=[("content-type", "application/json")], body=Body.unread())
+    asked = transcript(point, issue) << ReadBody >> body << OpenApproval
+    return asked.only(OpenApproval).approval
+
+
+def test_body_is_read_before_a_human_is_asked(point: DecisionPoint) -> None:
+    one = held_with(point, Body.complete(b'{"title":"one"}'))
+    other = held_with(point, Body.complete(b'{"title":"other"}'))
+    assert one.request.body.data == b'{"title":"one"}'
+    assert one.fingerprint != other.fingerprint
+
+
+def test_human_is_told_of_a_body_too_large_to_show(point: DecisionPoint) -> None:
+    assert held_with(point, Body.oversize()).request.body.state is BodyState.OVERSIZE
 
 
 @pytest.mark.parametrize(
@@ -554,7 +571,8 @@ def test_record_says_where_the_time_went(point: DecisionPoint) -> None:
         << END
     )
     record = recorded(finished)
-    assert (record.judge_seconds, record.hold_seconds, record.upstream_seconds) == (1, 1, 1)
+    # The clock of the tests moves by a second at each look; judging takes two spans.
+    assert (record.judge_seconds, record.hold_seconds, record.upstream_seconds) == (2, 1, 1)
 
 
 # Every command that can be yielded before or at a `Forward`, with the request that leads to it.
