@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tameflare_cli.hosting import AUTHORITY_FOLDER, TRAFFIC_LOG
-from tameflare_cli.trust import system_roots
 from tameflare_core.config import GatewayConfig
 from tameflare_core.errors import ConfigError, CredentialError, PluginError
 from tameflare_core.folders import data_folder, state_folder
 from tameflare_core.frontend import Credentials
 from tameflare_core.plugins import load_plugins
 from tameflare_core.private_files import read_private
+from tameflare_core.system_roots import system_roots
 from tameflare_core.traffic_log import TrafficLog
 from tameflare_core.vault.keyring import KEY_FILE, KEY_VARIABLE, load_key
 
@@ -181,9 +181,11 @@ def _validity(certificate: Certificate, folder: Path) -> Finding:
 
 
 def _roots() -> Finding:
-    path = system_roots(os.environ)
     try:
+        path = system_roots()
         count = path.read_bytes().count(b"BEGIN CERTIFICATE")
+    except ConfigError as error:
+        return _fault("system roots", str(error), "correct SSL_CERT_FILE, or unset it")
     except OSError as error:
         advice = "install the package ca-certificates"
         return _fault("system roots", f"{path}: {error.strerror}", advice)

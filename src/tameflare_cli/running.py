@@ -20,7 +20,8 @@ from tameflare_cli.environment import ProxyAddress, child_environment
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.foreground import Foreground
 from tameflare_cli.rendering import notice
-from tameflare_cli.trust import read_authority, system_roots, write_trust
+from tameflare_cli.trust import read_authority, write_trust
+from tameflare_core.system_roots import system_roots
 
 __all__ = ["main"]
 
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         trust = write_trust(
             Path(folder),
             read_authority(route.certificate),
-            system_roots(os.environ),
+            system_roots(),
             cache=state_folder() / "trust",
         )
         environment = child_environment(

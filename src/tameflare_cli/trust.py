@@ -10,24 +10,16 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 
-__all__ = ["JAVA_STORE_PASSWORD", "TrustFiles", "read_authority", "system_roots", "write_trust"]
+__all__ = ["JAVA_STORE_PASSWORD", "TrustFiles", "read_authority", "write_trust"]
 
 JAVA_STORE_PASSWORD = "tameflare"  # noqa: S105  # nothing in a trust store is secret
 """The password of the Java trust store, which Java wants to check that it is whole."""
 
-# OpenSSL's and the distributions' own places: Debian, Fedora, Alpine and the BSDs, openSUSE, macOS.
-_ROOTS = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/ca-bundle.pem",
-)
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -68,16 +60,6 @@ def read_authority(path: Path) -> bytes:
             "take the file that `tf gateway` names",
         )
     return b"\n".join(certificates) + b"\n"
-
-
-def system_roots(environment: Mapping[str, str]) -> Path:
-    """The file of the roots that are trusted here: `SSL_CERT_FILE`, the system's, or certifi's."""
-    for name in (environment.get("SSL_CERT_FILE", ""), *_ROOTS):
-        if name and Path(name).is_file():
-            return Path(name)
-    import certifi
-
-    return Path(certifi.where())
 
 
 def write_trust(folder: Path, authority: bytes, roots: Path, *, cache: Path) -> TrustFiles:

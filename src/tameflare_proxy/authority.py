@@ -7,17 +7,14 @@ sets `VERIFY_X509_STRICT`.
 from __future__ import annotations
 
 import ipaddress
-import os
-import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-import certifi
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tameflare_core.errors import ConfigError
 from tameflare_core.private_files import locked, read_private, replace
 
-__all__ = ["Authority", "Leaf", "system_roots", "write_bundle"]
+__all__ = ["Authority", "Leaf"]
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=7)
@@ -39,16 +36,6 @@ RENEWED_BEFORE_END = timedelta(days=1)
 
 MAX_LEAVES = 1024
 """Leaves kept in memory; the least recently used go first."""
-
-# Source of the paths: Go, crypto/x509/root_linux.go and root_bsd.go.
-_USUAL_PLACES = (
-    Path(ssl.get_default_verify_paths().openssl_cafile),
-    Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Ubuntu, Gentoo, Arch
-    Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora, RHEL 6
-    Path("/etc/ssl/ca-bundle.pem"),  # openSUSE
-    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),  # RHEL 7 and later
-    Path("/etc/ssl/cert.pem"),  # Alpine, macOS, the BSDs
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,38 +171,6 @@ class Authority:
             )
         )
         return Leaf(certificate=builder.sign(self._key, hashes.SHA256()), key=key)
-
-
-def write_bundle(path: Path, authority: Authority) -> None:
-    """Write one PEM file of the system's roots and the authority, for a client to trust.
-
-    Raises:
-        ConfigError: the system's roots cannot be found.
-        OSError: a file cannot be read or written.
-    """
-    bundle = system_roots().read_bytes()
-    # Inside `tf run` the system's roots may be a bundle that this authority is in already.
-    if authority.certificate_pem not in bundle:
-        bundle = bundle.rstrip(b"\n") + b"\n" + authority.certificate_pem
-    replace(path, bundle, mode=0o644)
-
-
-def system_roots(usual_places: Sequence[Path] = _USUAL_PLACES) -> Path:
-    """The PEM file of the roots that this machine trusts.
-
-    Args:
-        usual_places: where to look when `SSL_CERT_FILE` is not set; the first file there is taken,
-            and when there is none, the roots of the certifi package.
-
-    Raises:
-        ConfigError: `SSL_CERT_FILE` names no file; whoever set it did not mean other roots.
-    """
-    own = os.environ.get("SSL_CERT_FILE")
-    if own:
-        if not Path(own).is_file():
-            raise ConfigError(f"SSL_CERT_FILE: no file `{own}`: correct it or unset it")
-        return Path(own)
-    return next((place for place in usual_places if place.is_file()), Path(certifi.where()))
 
 
 def _create(certificate_path: Path, key_path: Path, now: datetime) -> None:

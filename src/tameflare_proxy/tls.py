@@ -12,7 +12,8 @@ from typing import Any
 
 from OpenSSL import SSL
 
-from tameflare_proxy.authority import Authority, Leaf, system_roots
+from tameflare_core.system_roots import system_roots
+from tameflare_proxy.authority import Authority, Leaf
 
 __all__ = ["ClientTls", "upstream_connection"]
 

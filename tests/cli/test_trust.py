@@ -17,7 +17,6 @@ from tameflare_cli.trust import (
     JAVA_STORE_PASSWORD,
     TrustFiles,
     read_authority,
-    system_roots,
     write_trust,
 )
 
@@ -79,14 +78,6 @@ def test_java_store_is_kept_for_the_next_run(
     )
     assert again.java_store == written.java_store
     assert again.java_store.stat() == before
-
-
-def test_own_roots_go_before_the_systems(tmp_path: Path) -> None:
-    own = tmp_path / "own.pem"
-    own.write_text("")
-    assert system_roots({"SSL_CERT_FILE": str(own)}) == own
-    assert system_roots({"SSL_CERT_FILE": str(tmp_path / "absent")}) == system_roots({})
-    assert b"BEGIN CERTIFICATE" in system_roots({}).read_bytes()
 
 
 def test_only_certificates_are_taken_from_the_authoritys_file(

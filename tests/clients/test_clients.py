@@ -50,8 +50,9 @@ def github(standin: Standin, folder: Path) -> Standin:
 def program(name: str) -> list[str]:
     if not name.endswith(".sh"):
         return [sys.executable, str(PROGRAMS / name)]
-    shell, curl = shutil.which("sh"), shutil.which("curl")
-    assert shell and curl, "curl is needed"
+    shell = shutil.which("sh")
+    assert shell is not None
+    assert shutil.which("curl"), "curl is needed"
     return [shell, str(PROGRAMS / name)]
 
 

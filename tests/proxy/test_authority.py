@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tameflare_core.errors import ConfigError
-from tameflare_proxy.authority import MAX_LEAVES, Authority, Leaf, system_roots, write_bundle
+from tameflare_proxy.authority import MAX_LEAVES, Authority, Leaf
 from tests.at_once import run_at_once
 
 LONG = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
@@ -350,64 +349,6 @@ def test_expired_authority_says_what_to_do(authority: Authority, clock: Clock) -
     clock.time += timedelta(days=3651)
     with pytest.raises(ConfigError, match=r"expired: remove it and .* a new one is made"):
         Authority.load_or_create(authority.certificate_path.parent, now=clock)
-
-
-def test_bundle_holds_the_roots_and_the_authority(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
-    bundle = tmp_path / "bundle.pem"
-    write_bundle(bundle, authority)
-    roots = Path(certifi.where()).read_bytes()
-    assert bundle.read_bytes() == roots.rstrip() + b"\n" + authority.certificate_pem
-    assert stat.S_IMODE(bundle.stat().st_mode) == 0o644
-    context = ssl.create_default_context(cafile=str(bundle))
-    with tls_server(authority.leaf("a.example"), tmp_path) as port:
-        assert fetch(context, "127.0.0.1", port, "a.example").endswith(b"ok")
-
-
-def test_bundle_of_a_bundle_does_not_grow(
-    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(Path(certifi.where()).read_bytes().rstrip())  # no line break at its end
-    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    write_bundle(bundle, authority)
-    once = bundle.read_bytes()
-    write_bundle(bundle, authority)
-    assert bundle.read_bytes() == once
-    assert once.count(authority.certificate_pem) == 1
-    assert b"----------" not in once  # an end and a beginning on one line
-
-
-def test_own_roots_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "own.pem").touch()
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "own.pem"))
-    assert system_roots() == tmp_path / "own.pem"
-
-
-def test_own_roots_that_are_absent_are_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    with pytest.raises(ConfigError, match="SSL_CERT_FILE: no file"):
-        system_roots()
-
-
-@pytest.mark.parametrize("unset", [True, False])
-def test_usual_places_come_next(
-    unset: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if unset:
-        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    else:
-        monkeypatch.setenv("SSL_CERT_FILE", "")
-    (tmp_path / "second.pem").touch()
-    (tmp_path / "third.pem").touch()
-    places = [tmp_path / name for name in ("first.pem", "second.pem", "third.pem")]
-    assert system_roots(places) == tmp_path / "second.pem"
-    assert system_roots(places[:1]) == Path(certifi.where())
-    assert system_roots().is_file()
 
 
 def test_importing_it_does_not_load_mitmproxy() -> None:
