@@ -12,7 +12,11 @@ from tameflare_core.errors import AddressRefused, UpstreamError
 
 __all__ = ["dial"]
 
+_RESOLVE_SECONDS = 10.0
 _CONNECT_SECONDS = 10.0
+_MAX_TRIED = 4
+
+type _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 async def dial(
@@ -30,19 +34,13 @@ async def dial(
         AddressRefused: the name has an address that must not be dialled.
         UpstreamError: the name does not resolve, or no address answers.
     """
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-        )
-    except (OSError, UnicodeError) as error:
-        raise UpstreamError(f"`{host}` cannot be resolved: {_why(error)}") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = await _resolved(host, port)
     # INVARIANT: nothing below looks the name up again; what was checked is what is dialled.
     addresses = permitted(addresses, host=host, allow_private=allow_private)
     if any(_is_own(address, port, own) for address in addresses):
         raise AddressRefused(f"`{host}:{port}` is this gateway itself")
     failure: OSError | None = None
-    for address in addresses:
+    for address in addresses[:_MAX_TRIED]:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await asyncio.open_connection(address, port)
@@ -51,16 +49,45 @@ async def dial(
     raise UpstreamError(f"`{host}:{port}` cannot be reached: {_why(failure)}")
 
 
+async def _resolved(host: str, port: int) -> list[str]:
+    try:
+        async with asyncio.timeout(_RESOLVE_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+            )
+    except (OSError, UnicodeError) as error:
+        raise UpstreamError(f"`{host}` cannot be resolved: {_why(error)}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
 def _is_own(address: str, port: int, own: Collection[tuple[str, int]]) -> bool:
-    target = ipaddress.ip_address(address)
+    target = _plain(address)
     for listening, own_port in own:
-        mine = ipaddress.ip_address(listening)
-        # A socket bound to the unspecified address answers on every address of this machine, and
-        # one on loopback on all of 127.0.0.0/8 as far as Linux routes it there.
-        same = mine.is_unspecified or target == mine or (target.is_loopback and mine.is_loopback)
-        if port == own_port and same:
+        mine = _plain(listening)
+        # The unspecified address leads to loopback when it is dialled, and to every address of this
+        # machine when it is listened on; of 127.0.0.0/8 all may lead to one listener.
+        inside = target.is_loopback or target.is_unspecified
+        same = target == mine or (inside and (mine.is_loopback or mine.is_unspecified))
+        if port == own_port and (same or (mine.is_unspecified and _is_of_this_machine(target))):
             return True
     return False
+
+
+def _plain(text: str) -> _Address:
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_of_this_machine(address: _Address) -> bool:
+    # The kernel sends from the very address that is dialled only when that is its own. Connecting a
+    # datagram socket sends nothing.
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((str(address), 9))
+        except OSError:
+            return False
+        return _plain(probe.getsockname()[0]) == address
 
 
 def _why(error: BaseException | None) -> str:

@@ -1,13 +1,14 @@
-"""Drives the enforcement generator of one request, in the steps that an engine can pause between.
+"""Drives the enforcement generator of one request, in steps that an engine can pause between.
 
-A lane calls `start` when the head is there, `resume` with what the generator waits for (the body, the
-status of the upstream's answer), `fail` when that did not come, and `abandon` when the client went
-away. After each call `command` says what the lane has to do: `ReadBody`, `Forward`, `Refuse`, or
-nothing more (None).
+A lane calls `start` when the head is there, `resume` with what the generator waits for (the body,
+the status of the upstream's answer), `fail` when that did not come, and `client_gone` or `abandon`
+when the client went away. After each call `command` says what the lane has to do: `ReadBody`,
+`Forward`, or nothing more (None).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import anyio
@@ -18,6 +19,7 @@ from tameflare_core.enforcement import (
     Command,
     Enforcement,
     Forward,
+    OpenApproval,
     ReadBody,
     Refuse,
     Reply,
@@ -43,8 +45,8 @@ class Exchange:
         self._services = served.services
         self._generator: Enforcement = enforce(read, lambda: served.point, served.surroundings)
         self._hold: anyio.CancelScope | None = None
+        self._step = asyncio.Lock()
         self.gone = False
-        self._running = False
         self.command: ReadBody | Forward | None = None
         self.refusal: Refusal | None = None
 
@@ -61,8 +63,11 @@ class Exchange:
         await self._run(lambda: self._generator.throw(error))
 
     async def abandon(self) -> None:
-        """The client went away while the lane was busy."""
-        if self.command is not None:
+        """End it because its client went away; afterwards nothing of it is under way any more."""
+        self.client_gone()
+        async with self._step:
+            pending = self.command is not None
+        if pending:
             await self.fail(ClientGone("the client closed the connection"))
 
     def client_gone(self) -> None:
@@ -72,6 +77,10 @@ class Exchange:
             self._hold.cancel()
 
     async def _run(self, step: Callable[[], Command]) -> None:
+        async with self._step:
+            await self._run_to_lane(step)
+
+    async def _run_to_lane(self, step: Callable[[], Command]) -> None:
         self.command = None
         while True:
             try:
@@ -94,12 +103,11 @@ class Exchange:
             step = _sending(self._generator, reply)
 
     async def _carry_out(self, command: Command) -> Reply:
-        if not isinstance(command, AwaitApproval):
+        if not isinstance(command, OpenApproval | AwaitApproval):
             return await self._services.carry_out(command)
         with anyio.CancelScope() as self._hold:
-            if self.gone:
-                self._hold.cancel()
-            reply = await self._services.carry_out(command)
+            if not self.gone:
+                reply = await self._services.carry_out(command)
             if not self.gone:
                 return reply
         raise ClientGone("the client closed the connection")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mitmproxy import http
 
 from tameflare_core.canonical import canonical_authority
@@ -9,11 +11,20 @@ from tameflare_core.decision import Refusal
 from tameflare_core.errors import RequestRejected
 from tameflare_core.request import Body, OutboundRequest
 
-__all__ = ["answer", "apply", "read", "strip_response"]
+__all__ = ["answer", "apply", "is_readable", "read", "strip_response", "strip_trailers"]
 
-# What only speaks to the next hop, what offers a way around the proxy, and what is ours alone to say.
-_NOT_FROM_UPSTREAM = frozenset({b"alt-svc", b"proxy-authenticate", b"proxy-connection", b"keep-alive"})
+# What speaks to the next hop only, what offers a way around the proxy, and what is ours to say.
+_NOT_FROM_UPSTREAM = frozenset(
+    {
+        b"alt-svc",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"sec-websocket-extensions",
+    }
+)
 _OWN_PREFIX = b"x-tameflare-"
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def read(flow: http.HTTPFlow, *, has_body: bool) -> OutboundRequest:
@@ -31,6 +42,8 @@ def read(flow: http.HTTPFlow, *, has_body: bool) -> OutboundRequest:
     authority = f"{host}:{data.port}"
     scheme = data.scheme.decode("latin-1")
     headers = [(_text(name), _text(value)) for name, value in data.headers.fields]
+    # Compressed frames grow in memory by a factor that the sender chooses, so none are agreed on.
+    headers = [pair for pair in headers if pair[0].lower() != "sec-websocket-extensions"]
     if data.authority:
         # HTTP/2: `:authority` is the Host; one that disagrees with a Host header is refused below.
         named = data.authority.decode("latin-1")
@@ -78,12 +91,35 @@ def answer(flow: http.HTTPFlow, refusal: Refusal) -> None:
     flow.response = http.Response.make(refusal.status, body, http.Headers(fields))
 
 
+def is_readable(response: http.Response, request: http.Request) -> bool:
+    """Whether an upstream's response head is well-formed, and an answer to `request`."""
+    if any(_CONTROL.search(value) for _, value in response.headers.fields):
+        return False
+    # Only a handshake that was judged as one may end in another protocol.
+    handshake = request.headers.get("upgrade") == "websocket"
+    switched = response.headers.get("upgrade", "").lower() == "websocket"
+    return response.status_code != 101 or (handshake and switched)
+
+
 def strip_response(response: http.Response) -> None:
     """Take out of an upstream's response what must not reach the client."""
-    response.headers.fields = tuple(
-        (name, value)
-        for name, value in response.headers.fields
-        if name.lower() not in _NOT_FROM_UPSTREAM and not name.lower().startswith(_OWN_PREFIX)
+    response.headers = _stripped(response.headers, switching=response.status_code == 101)
+
+
+def strip_trailers(response: http.Response) -> None:
+    """Take the same out of what came behind its body."""
+    if response.trailers is not None:
+        response.trailers = _stripped(response.trailers, switching=False)
+
+
+def _stripped(headers: http.Headers, *, switching: bool) -> http.Headers:
+    dropped = _NOT_FROM_UPSTREAM if switching else _NOT_FROM_UPSTREAM | {b"upgrade"}
+    return http.Headers(
+        [
+            (name, value)
+            for name, value in headers.fields
+            if name.lower() not in dropped and not name.lower().startswith(_OWN_PREFIX)
+        ]
     )
 
 

@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from tameflare_core.canonical import canonical_authority
 from tameflare_core.decision import Refusal
 from tameflare_core.errors import RequestRejected
 
-__all__ = ["MAX_HEAD", "RequestHead", "head_end", "parse_head", "render"]
+__all__ = ["MAX_HEAD", "RequestHead", "absolute_target", "head_end", "parse_head", "render"]
 
 MAX_HEAD = 64 * 1024
 """Longest head, in bytes."""
@@ -25,6 +26,8 @@ _HEAD = re.compile(
     rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
     rb"((?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
 )
+_REQUEST_LINE = re.compile(_TOKEN + rb" [\x21-\x7e]+ HTTP/1\.[01]")
+_ABSOLUTE = re.compile(r"(?i:http)://([^/?#]*)(.*)")
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -50,25 +53,37 @@ class RequestHead:
         return next((value for own, value in self.fields if own == name), None)
 
     @property
-    def has_body(self) -> bool:
-        """Whether a body follows the head."""
-        length = self.get("content-length")
-        return self.get("transfer-encoding") is not None or length not in (None, "0")
+    def body_size(self) -> int | None:
+        """Bytes of the body that follows; None when it says itself where it ends (chunked)."""
+        if self.get("transfer-encoding") is not None:
+            return None
+        return int(self.get("content-length") or 0)
 
 
-def head_end(data: bytes) -> int:
+def head_end(data: bytes | bytearray, searched: int = 0) -> int:
     """The index behind the head in `data`; 0 when it is not complete yet.
 
+    Args:
+        data: what was received.
+        searched: how much of it an earlier call was given.
+
     Raises:
-        RequestRejected: what is there cannot become a head: too long, or with bare line ends.
+        RequestRejected: what is there cannot become a head: too long, with bare line ends, or with
+            a first line that is no request line.
     """
-    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
-    head = data[: end + 4] if end >= 0 else data
-    if _BARE_LINE_END.search(head):
+    # One that was cut off by the end of what was searched begins up to three bytes before it.
+    start = max(0, searched - 3)
+    end = data.find(b"\r\n\r\n", start, MAX_HEAD)
+    if _BARE_LINE_END.search(data, start, end + 4 if end >= 0 else len(data)):
         raise RequestRejected("line end other than CRLF in the request head")
-    if end < 0 and len(data) >= MAX_HEAD:
+    if end >= 0:
+        return end + 4
+    if len(data) >= MAX_HEAD:
         raise RequestRejected(f"request head longer than {MAX_HEAD} bytes")
-    return end + 4 if end >= 0 else 0
+    line = data.find(b"\r\n")
+    if line >= start and not _REQUEST_LINE.fullmatch(data, 0, line):
+        raise RequestRejected("malformed request head")
+    return 0
 
 
 def parse_head(head: bytes) -> RequestHead:
@@ -90,6 +105,20 @@ def parse_head(head: bytes) -> RequestHead:
     read = RequestHead(method.decode("ascii"), target.decode("ascii"), int(version), fields)
     _check_framing(read)
     return read
+
+
+def absolute_target(target: str) -> tuple[str, int, str]:
+    """Split a plain proxy request's target into canonical host, port, and origin-form target.
+
+    Raises:
+        RequestRejected: it is no absolute http URL, or its host or port can be read in two ways.
+    """
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None:
+        raise RequestRejected("a proxy request names an absolute http URL, or uses CONNECT")
+    authority, rest = match.groups()
+    host, port = canonical_authority(authority, scheme="http")
+    return host, port, rest if rest.startswith("/") else f"/{rest}"
 
 
 def _check_framing(head: RequestHead) -> None:

@@ -15,6 +15,7 @@ from tameflare_core.refusals import denied, rejected
 from tameflare_core.surroundings import Surroundings
 from tameflare_core.tokens import token_digest
 from tameflare_proxy.authentication import presented_token, token_required
+from tameflare_proxy.bounds import Limits, too_many_connections
 from tameflare_proxy.http1 import RequestHead, head_end, parse_head, render
 from tameflare_proxy.lane_mitm import Tunnel, UniversalLane
 from tameflare_proxy.served import ServedGateway
@@ -23,8 +24,6 @@ __all__ = ["Listener"]
 
 _logger = logging.getLogger(__name__)
 
-_HEAD_SECONDS = 30.0
-_FIRST_BYTES_SECONDS = 60.0
 _CLOSE_SECONDS = 5.0
 _TLS_HANDSHAKE = 0x16
 
@@ -36,6 +35,7 @@ class Listener:
         find: the gateway of a token digest; None when it is unknown.
         lane: carries the connections of known gateways.
         surroundings: where ids come from.
+        limits: bounds of each gateway.
     """
 
     def __init__(
@@ -43,10 +43,12 @@ class Listener:
         find: Callable[[bytes], ServedGateway | None],
         lane: UniversalLane,
         surroundings: Surroundings,
+        limits: Limits,
     ) -> None:
         self._find = find
         self._lane = lane
         self._surroundings = surroundings
+        self._limits = limits
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to its end; nothing is raised."""
@@ -63,23 +65,43 @@ class Listener:
             writer.close()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        data, end = await _read_head(reader)
+        data, end = await _read_head(reader, self._limits.head_seconds)
         head = parse_head(data[:end])
         served = self._identify(head.get("proxy-authorization"))
         if served is None:
             await self._refuse(reader, writer, token_required(self._surroundings.new_id()))
-        elif head.method == "CONNECT":
+            return
+        if served.connections >= self._limits.connections:
+            refusal = too_many_connections(self._limits.connections, self._surroundings.new_id())
+            await self._refuse(reader, writer, refusal)
+            return
+        served.connections += 1
+        try:
+            await self._serve(served, head, data, end, reader, writer)
+        finally:
+            served.connections -= 1
+
+    async def _serve(
+        self,
+        served: ServedGateway,
+        head: RequestHead,
+        data: bytes,
+        end: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        if head.method == "CONNECT":
             await self._connect(served, head, data[end:], reader, writer)
-        else:
-            # The lane reads this head again, so that the first request is treated like the next ones.
-            await self._lane.carry(
-                served,
-                reader,
-                writer,
-                received=data,
-                tunnel=None,
-                authenticate=lambda value: self._identify(value) is served,
-            )
+            return
+        # The lane reads this head again, so that the first request is treated like the next ones.
+        await self._lane.carry(
+            served,
+            reader,
+            writer,
+            received=data,
+            tunnel=None,
+            authenticate=lambda value: self._identify(value) is served,
+        )
 
     def _identify(self, authorization: str | None) -> ServedGateway | None:
         token = presented_token(authorization)
@@ -101,6 +123,8 @@ class Listener:
     ) -> None:
         if ":" not in head.target.rpartition("]")[2]:
             raise RequestRejected("CONNECT names no port")
+        if head.body_size != 0:
+            raise RequestRejected("CONNECT with a body")
         host, port = canonical_authority(head.target, scheme="https")
         named = head.get("host")
         if named is not None and canonical_authority(named, scheme="https") != (host, port):
@@ -111,7 +135,7 @@ class Listener:
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if not rest:
-            async with asyncio.timeout(_FIRST_BYTES_SECONDS):
+            async with asyncio.timeout(self._limits.head_seconds):
                 rest = await reader.read(65536)
         if not rest:
             return
@@ -160,14 +184,15 @@ class Listener:
             pass
 
 
-async def _read_head(reader: asyncio.StreamReader) -> tuple[bytes, int]:
-    data = b""
-    async with asyncio.timeout(_HEAD_SECONDS):
+async def _read_head(reader: asyncio.StreamReader, seconds: float) -> tuple[bytes, int]:
+    data = bytearray()
+    async with asyncio.timeout(seconds):
         while True:
             more = await reader.read(65536)
             if not more:
                 raise EOFError
+            searched = len(data)
             data += more
-            end = head_end(data)
+            end = head_end(data, searched)
             if end:
-                return data, end
+                return bytes(data), end

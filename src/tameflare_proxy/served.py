@@ -19,10 +19,12 @@ class ServedGateway:
         point: judges its requests; replaced as a whole when its configuration changes.
         services: approvals, records and credentials.
         token_digest: SHA-256 of the token that its clients present.
+        connections: how many connections are open with the token.
         surroundings: clock and ids.
     """
 
     point: DecisionPoint
     services: AsyncServices
     token_digest: bytes
+    connections: int = 0
     surroundings: Surroundings = field(default_factory=Surroundings)

@@ -14,6 +14,7 @@ from tameflare_core.plugins import Plugins
 from tameflare_core.surroundings import Surroundings
 from tameflare_core.tokens import token_digest
 from tameflare_proxy.authority import Authority
+from tameflare_proxy.bounds import BoundedApprover, Limits
 from tameflare_proxy.dial import dial
 from tameflare_proxy.lane_mitm import UniversalLane
 from tameflare_proxy.listener import Listener
@@ -24,7 +25,6 @@ __all__ = ["GatewayServer"]
 
 _BUFFER = 256 * 1024
 _BACKLOG = 1024
-_DRAIN_SECONDS = 2.0
 
 
 class GatewayServer:
@@ -39,6 +39,7 @@ class GatewayServer:
         authority: signs the certificates that clients see.
         host: the address to listen on.
         port: the port; 0 takes a free one.
+        limits: what the gateway may take up.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -55,22 +56,30 @@ class GatewayServer:
         authority: Authority,
         host: str = "127.0.0.1",
         port: int = 0,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
         self._address = host, port
+        self._limits = limits
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         credentials = Credentials(plugins.credential_sources, gateway.folder)
         served = ServedGateway(
             point=DecisionPoint(gateway),
             services=AsyncServices(
-                approver=approver, recorder=recorder, credentials=credentials
+                approver=BoundedApprover(approver, limits.held),
+                recorder=recorder,
+                credentials=credentials,
             ),
             token_digest=token_digest(token),
         )
         self._served = {served.token_digest: served}
         self._own: list[tuple[str, int]] = []
-        lane = UniversalLane(ClientTls(authority), partial(dial, own=self._own))
-        self._listener = Listener(self._served.get, lane, Surroundings())
+        lane = UniversalLane(
+            ClientTls(authority),
+            partial(dial, own=self._own),
+            first_request_seconds=limits.head_seconds,
+        )
+        self._listener = Listener(self._served.get, lane, Surroundings(), limits)
 
     @property
     def port(self) -> int:
@@ -97,7 +106,7 @@ class GatewayServer:
         assert self._server is not None
         self._server.close()
         if self._connections:
-            await asyncio.wait(self._connections, timeout=_DRAIN_SECONDS)
+            await asyncio.wait(self._connections, timeout=self._limits.drain_seconds)
         for task in tuple(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)

@@ -89,6 +89,7 @@ async def bare(folder: Path) -> None:
     from mitmproxy.addons.tlsconfig import TlsConfig
     from mitmproxy.master import Master
     from mitmproxy.options import Options
+    from mitmproxy.proxy.layers.modes import HttpProxy
     from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
     from mitmproxy.proxy.mode_specs import ProxyMode
 
@@ -105,7 +106,9 @@ async def bare(folder: Path) -> None:
     mode = ProxyMode.parse("regular")
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await ProxyConnectionHandler(master, reader, writer, options, mode).handle_client()
+        handler = ProxyConnectionHandler(master, reader, writer, options, mode)
+        handler.layer = HttpProxy(handler.layer.context)
+        await handler.handle_client()
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     await until_told(server.sockets[0].getsockname()[1])
@@ -124,6 +127,7 @@ async def load(folder: Path, proxy: str, port: str, authority: str, seconds: str
 
     def one() -> int:
         plain = socket.create_connection(("127.0.0.1", int(proxy)))
+        plain.settimeout(30)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.sendall(
             f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"

@@ -1,4 +1,4 @@
-"""The universal lane with everything on, next to mitmproxy with only what it needs to do the same."""
+"""The universal lane with everything on, next to mitmproxy with only what it needs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,11 @@ def test_gateway_keeps_most_of_bare_mitmproxys_throughput(
     cost = {name: statistics.median(values) for name, values in costs.items()}
     rows = [("", "requests/s", "CPU/request")]
     rows += [(name, f"{rate[name]:,.0f}", f"{cost[name]:,.0f} µs") for name in rate]
-    ratios = rate["gateway"] / rate["bare"], cost["gateway"] / cost["bare"]
+    # Of neighbouring runs, because what else the machine does changes from minute to minute.
+    ratios = [
+        statistics.median(own / other for own, other in zip(*measured.values(), strict=True))
+        for measured in (rates, costs)
+    ]
     rows.append(("ratio", *(f"{ratio:.2f}" for ratio in ratios)))
     print_table(f"{CONNECTIONS} kept connections over CONNECT and TLS, small JSON", rows)
-    assert rate["gateway"] >= 0.85 * rate["bare"]
+    assert ratios[0] >= 0.85
