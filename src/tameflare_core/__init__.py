@@ -1,7 +1,7 @@
 """Names, judges and guards the HTTP requests of AI agents.
 
-Everything public is here, under one name; where it stands below may change. What needs a library
-that takes long to import is imported when it is first asked for.
+Everything public is here, under one name; where it stands below may change. Each name is imported
+when it is first asked for, so that importing this costs nothing that is not used.
 """
 
 from __future__ import annotations
@@ -9,74 +9,51 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tameflare_core.action import Access as Access
-from tameflare_core.action import Action as Action
-from tameflare_core.action import Category as Category
-from tameflare_core.action import Risk as Risk
-from tameflare_core.approval import Answer as Answer
-from tameflare_core.approval import Approval as Approval
-from tameflare_core.approval import ApprovalState as ApprovalState
-from tameflare_core.canonical import Ambiguity as Ambiguity
-from tameflare_core.connectors.base import Connector as Connector
-from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
-from tameflare_core.connectors.base import opaque_action as opaque_action
-from tameflare_core.connectors.base import unmapped_action as unmapped_action
-from tameflare_core.connectors.matching import BaseUrl as BaseUrl
-from tameflare_core.connectors.matching import Origin as Origin
-from tameflare_core.decision import Decision as Decision
-from tameflare_core.decision import EnforcementLevel as EnforcementLevel
-from tameflare_core.decision import Judgement as Judgement
-from tameflare_core.decision import Refusal as Refusal
-from tameflare_core.decision import Rule as Rule
-from tameflare_core.decision import RuleKind as RuleKind
-from tameflare_core.decision import Verdict as Verdict
-from tameflare_core.decision_point import DecisionPoint as DecisionPoint
-from tameflare_core.enforcement import AwaitApproval as AwaitApproval
-from tameflare_core.enforcement import Forward as Forward
-from tameflare_core.enforcement import OpenApproval as OpenApproval
-from tameflare_core.enforcement import PrepareRecord as PrepareRecord
-from tameflare_core.enforcement import ReadBody as ReadBody
-from tameflare_core.enforcement import Record as Record
-from tameflare_core.enforcement import Refuse as Refuse
-from tameflare_core.enforcement import ResolveCredential as ResolveCredential
-from tameflare_core.enforcement import WithdrawApproval as WithdrawApproval
-from tameflare_core.enforcement import enforce as enforce
-from tameflare_core.errors import AddressRefused as AddressRefused
-from tameflare_core.errors import ApprovalUnavailable as ApprovalUnavailable
-from tameflare_core.errors import ClientGone as ClientGone
-from tameflare_core.errors import ConfigError as ConfigError
-from tameflare_core.errors import CredentialError as CredentialError
-from tameflare_core.errors import OpaqueBody as OpaqueBody
-from tameflare_core.errors import PluginError as PluginError
-from tameflare_core.errors import RequestRejected as RequestRejected
-from tameflare_core.errors import TameflareError as TameflareError
-from tameflare_core.errors import UpstreamError as UpstreamError
-from tameflare_core.errors import VaultError as VaultError
-from tameflare_core.gateway import BoundConnector as BoundConnector
-from tameflare_core.gateway import Gateway as Gateway
-from tameflare_core.headers import Headers as Headers
-from tameflare_core.hookspecs import hookimpl as hookimpl
-from tameflare_core.injection.placement import Basic as Basic
-from tameflare_core.injection.placement import Header as Header
-from tameflare_core.injection.placement import Placement as Placement
-from tameflare_core.injection.placement import Query as Query
-from tameflare_core.parsers.route_table import Match as Match
-from tameflare_core.parsers.route_table import Route as Route
-from tameflare_core.parsers.route_table import RouteTable as RouteTable
-from tameflare_core.parsers.strict_json import parse_json as parse_json
-from tameflare_core.permission import ActionPattern as ActionPattern
-from tameflare_core.permission import Permission as Permission
-from tameflare_core.record import TrafficRecord as TrafficRecord
-from tameflare_core.request import Body as Body
-from tameflare_core.request import BodyState as BodyState
-from tameflare_core.request import OutboundRequest as OutboundRequest
-from tameflare_core.surroundings import Surroundings as Surroundings
-from tameflare_core.vault.references import CredentialReference as CredentialReference
-from tameflare_core.vault.references import CredentialSource as CredentialSource
-from tameflare_core.vault.secret import Secret as Secret
-
 if TYPE_CHECKING:
+    from tameflare_core.action import Access as Access
+    from tameflare_core.action import Action as Action
+    from tameflare_core.action import Category as Category
+    from tameflare_core.action import Risk as Risk
+    from tameflare_core.approval import Answer as Answer
+    from tameflare_core.approval import Approval as Approval
+    from tameflare_core.approval import ApprovalState as ApprovalState
+    from tameflare_core.canonical import Ambiguity as Ambiguity
     from tameflare_core.config import GatewayConfig as GatewayConfig
+    from tameflare_core.connectors.base import Connector as Connector
+    from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
+    from tameflare_core.connectors.base import opaque_action as opaque_action
+    from tameflare_core.connectors.base import unmapped_action as unmapped_action
+    from tameflare_core.connectors.matching import BaseUrl as BaseUrl
+    from tameflare_core.connectors.matching import Origin as Origin
+    from tameflare_core.decision import Decision as Decision
+    from tameflare_core.decision import EnforcementLevel as EnforcementLevel
+    from tameflare_core.decision import Judgement as Judgement
+    from tameflare_core.decision import Refusal as Refusal
+    from tameflare_core.decision import Rule as Rule
+    from tameflare_core.decision import RuleKind as RuleKind
+    from tameflare_core.decision import Verdict as Verdict
+    from tameflare_core.decision_point import DecisionPoint as DecisionPoint
+    from tameflare_core.enforcement import AwaitApproval as AwaitApproval
+    from tameflare_core.enforcement import Forward as Forward
+    from tameflare_core.enforcement import OpenApproval as OpenApproval
+    from tameflare_core.enforcement import PrepareRecord as PrepareRecord
+    from tameflare_core.enforcement import ReadBody as ReadBody
+    from tameflare_core.enforcement import Record as Record
+    from tameflare_core.enforcement import Refuse as Refuse
+    from tameflare_core.enforcement import ResolveCredential as ResolveCredential
+    from tameflare_core.enforcement import WithdrawApproval as WithdrawApproval
+    from tameflare_core.enforcement import enforce as enforce
+    from tameflare_core.errors import AddressRefused as AddressRefused
+    from tameflare_core.errors import ApprovalUnavailable as ApprovalUnavailable
+    from tameflare_core.errors import ClientGone as ClientGone
+    from tameflare_core.errors import ConfigError as ConfigError
+    from tameflare_core.errors import CredentialError as CredentialError
+    from tameflare_core.errors import OpaqueBody as OpaqueBody
+    from tameflare_core.errors import PluginError as PluginError
+    from tameflare_core.errors import RequestRejected as RequestRejected
+    from tameflare_core.errors import TameflareError as TameflareError
+    from tameflare_core.errors import UpstreamError as UpstreamError
+    from tameflare_core.errors import VaultError as VaultError
     from tameflare_core.frontend import Approver as Approver
     from tameflare_core.frontend import AsyncApprover as AsyncApprover
     from tameflare_core.frontend import AsyncNobodyToAsk as AsyncNobodyToAsk
@@ -85,11 +62,33 @@ if TYPE_CHECKING:
     from tameflare_core.frontend import NobodyToAsk as NobodyToAsk
     from tameflare_core.frontend import Recorder as Recorder
     from tameflare_core.frontend import Services as Services
+    from tameflare_core.gateway import BoundConnector as BoundConnector
+    from tameflare_core.gateway import Gateway as Gateway
+    from tameflare_core.headers import Headers as Headers
+    from tameflare_core.hookspecs import hookimpl as hookimpl
+    from tameflare_core.injection.placement import Basic as Basic
+    from tameflare_core.injection.placement import Header as Header
+    from tameflare_core.injection.placement import Placement as Placement
+    from tameflare_core.injection.placement import Query as Query
+    from tameflare_core.parsers.route_table import Match as Match
+    from tameflare_core.parsers.route_table import Route as Route
+    from tameflare_core.parsers.route_table import RouteTable as RouteTable
+    from tameflare_core.parsers.strict_json import parse_json as parse_json
+    from tameflare_core.permission import ActionPattern as ActionPattern
+    from tameflare_core.permission import Permission as Permission
     from tameflare_core.plugins import Plugins as Plugins
     from tameflare_core.plugins import load_plugins as load_plugins
+    from tameflare_core.record import TrafficRecord as TrafficRecord
+    from tameflare_core.request import Body as Body
+    from tameflare_core.request import BodyState as BodyState
+    from tameflare_core.request import OutboundRequest as OutboundRequest
+    from tameflare_core.surroundings import Surroundings as Surroundings
     from tameflare_core.traffic_log import TrafficLog as TrafficLog
     from tameflare_core.transports.httpx import AsyncEnforcingTransport as AsyncEnforcingTransport
     from tameflare_core.transports.httpx import EnforcingTransport as EnforcingTransport
+    from tameflare_core.vault.references import CredentialReference as CredentialReference
+    from tameflare_core.vault.references import CredentialSource as CredentialSource
+    from tameflare_core.vault.secret import Secret as Secret
 
     __version__: str
 
@@ -176,21 +175,86 @@ __all__ = [
     "unmapped_action",
 ]
 
-_LAZY = {
+_HOMES = {
+    "Access": "action",
+    "Action": "action",
+    "ActionPattern": "permission",
+    "AddressRefused": "errors",
+    "Ambiguity": "canonical",
+    "Answer": "approval",
+    "Approval": "approval",
+    "ApprovalState": "approval",
+    "ApprovalUnavailable": "errors",
     "Approver": "frontend",
     "AsyncApprover": "frontend",
     "AsyncEnforcingTransport": "transports.httpx",
     "AsyncNobodyToAsk": "frontend",
     "AsyncServices": "frontend",
+    "AwaitApproval": "enforcement",
+    "BaseUrl": "connectors.matching",
+    "Basic": "injection.placement",
+    "Body": "request",
+    "BodyState": "request",
+    "BoundConnector": "gateway",
+    "Category": "action",
+    "ClientGone": "errors",
+    "ConfigError": "errors",
+    "Connector": "connectors.base",
+    "ConnectorSettings": "connectors.base",
+    "CredentialError": "errors",
+    "CredentialReference": "vault.references",
+    "CredentialSource": "vault.references",
     "Credentials": "frontend",
+    "Decision": "decision",
+    "DecisionPoint": "decision_point",
+    "EnforcementLevel": "decision",
     "EnforcingTransport": "transports.httpx",
+    "Forward": "enforcement",
+    "Gateway": "gateway",
     "GatewayConfig": "config",
+    "Header": "injection.placement",
+    "Headers": "headers",
+    "Judgement": "decision",
+    "Match": "parsers.route_table",
     "NobodyToAsk": "frontend",
+    "OpaqueBody": "errors",
+    "OpenApproval": "enforcement",
+    "Origin": "connectors.matching",
+    "OutboundRequest": "request",
+    "Permission": "permission",
+    "Placement": "injection.placement",
+    "PluginError": "errors",
     "Plugins": "plugins",
+    "PrepareRecord": "enforcement",
+    "Query": "injection.placement",
+    "ReadBody": "enforcement",
+    "Record": "enforcement",
     "Recorder": "frontend",
+    "Refusal": "decision",
+    "Refuse": "enforcement",
+    "RequestRejected": "errors",
+    "ResolveCredential": "enforcement",
+    "Risk": "action",
+    "Route": "parsers.route_table",
+    "RouteTable": "parsers.route_table",
+    "Rule": "decision",
+    "RuleKind": "decision",
+    "Secret": "vault.secret",
     "Services": "frontend",
+    "Surroundings": "surroundings",
+    "TameflareError": "errors",
     "TrafficLog": "traffic_log",
+    "TrafficRecord": "record",
+    "UpstreamError": "errors",
+    "VaultError": "errors",
+    "Verdict": "decision",
+    "WithdrawApproval": "enforcement",
+    "enforce": "enforcement",
+    "hookimpl": "hookspecs",
     "load_plugins": "plugins",
+    "opaque_action": "connectors.base",
+    "parse_json": "parsers.strict_json",
+    "unmapped_action": "connectors.base",
 }
 
 
@@ -199,8 +263,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tameflare-core")
-    module = _LAZY.get(name)
-    if module is None:
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     return value
+
+
+def __dir__() -> list[str]:
+    return __all__
