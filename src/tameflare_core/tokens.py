@@ -13,9 +13,8 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Mapping
 
-__all__ = ["TokenCheck", "is_well_formed", "new_gateway_token", "token_digest"]
+__all__ = ["is_well_formed", "new_gateway_token", "token_digest"]
 
 _PREFIX = "gwtk_"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -45,29 +44,6 @@ def token_digest(token: str) -> bytes:
     A token is random enough that no salt and no slow hash would make it harder to guess.
     """
     return hashlib.sha256(token.encode()).digest()
-
-
-class TokenCheck[Holder]:
-    """Finds out whose a token is, in a time that says nothing about the tokens it knows.
-
-    Args:
-        holders: what each token stands for, by the token's digest.
-    """
-
-    def __init__(self, holders: Mapping[bytes, Holder]) -> None:
-        # A look-up compares byte by byte, but under a key that only this object has: how far a
-        # comparison came tells nothing about the digests ("double HMAC verification").
-        self._key = secrets.token_bytes(_RANDOM_BYTES)
-        self._holders = {self._blinded(digest): holder for digest, holder in holders.items()}
-
-    def holder(self, token: str) -> Holder | None:
-        """What `token` stands for; None when it is malformed or unknown."""
-        if not is_well_formed(token):
-            return None
-        return self._holders.get(self._blinded(token_digest(token)))
-
-    def _blinded(self, digest: bytes) -> bytes:
-        return hashlib.blake2b(digest, key=self._key, digest_size=32).digest()
 
 
 def _checksum(head: str) -> str:

@@ -44,9 +44,15 @@ async def _serve(config: Path, host: str, port: int) -> None:
 
     from tameflare_cli.hosting import hosted
     from tameflare_cli.terminal import approver_on
-    from tameflare_core.tokens import new_gateway_token
+    from tameflare_core.tokens import is_well_formed, new_gateway_token
 
     given = os.environ.get("TAMEFLARE_GATEWAY_TOKEN")
+    if given and not is_well_formed(given):
+        raise CommandFailed(
+            ExitCode.BAD_CONFIG,
+            "TAMEFLARE_GATEWAY_TOKEN is no gateway token",
+            "unset it to have one made; a token of one's own could be guessed",
+        )
     token = given or new_gateway_token()
     approver = approver_on(Foreground.open())
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

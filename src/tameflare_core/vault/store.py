@@ -35,14 +35,6 @@ class VaultFile:
         self._path = path
         self._key = key
 
-    def names(self) -> tuple[str, ...]:
-        """The names of the credentials, sorted.
-
-        Raises:
-            VaultError: the file cannot be read.
-        """
-        return tuple(sorted(self._read()))
-
     def versions(self) -> dict[str, int]:
         """How often each credential was put, by its name, sorted; 0 for a damaged one.
 

@@ -93,6 +93,13 @@ def test_given_token_is_used_and_not_shown(
     assert tf(*arguments, *program, env={"TAMEFLARE_GATEWAY_TOKEN": token}).stdout == "200\n"
 
 
+def test_given_token_that_can_be_guessed_exits_5(tf: Run) -> None:
+    done = tf("gateway", env={"TAMEFLARE_GATEWAY_TOKEN": "gwtk_secret"})
+    assert done.returncode == 5
+    assert "unset it to have one made" in done.stderr
+    assert "gwtk_secret" not in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it_with_0(
     gateway: Callable[..., tuple[subprocess.Popen[str], list[str]]], number: signal.Signals

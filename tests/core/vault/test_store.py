@@ -34,14 +34,14 @@ def entry(path: Path, name: str) -> dict[str, object]:
 
 
 def test_absent_vault_is_empty(vault: VaultFile, path: Path) -> None:
-    assert vault.names() == ()
+    assert vault.versions() == {}
     assert not path.parent.exists()
 
 
 def test_what_is_put_is_got(vault: VaultFile, path: Path, key: KeyEncryptionKey) -> None:
     vault.put("ghe", Secret("ghp_REAL"))
     vault.put("crm", Secret("other"))
-    assert vault.names() == ("crm", "ghe")
+    assert list(vault.versions()) == ["crm", "ghe"]
     assert VaultFile(path, key).get("ghe") == Secret("ghp_REAL")
 
 
@@ -70,7 +70,7 @@ def test_each_put_counts_the_version_up(vault: VaultFile, path: Path) -> None:
 def test_removed_credential_is_gone(vault: VaultFile) -> None:
     vault.put("ghe", Secret("x"))
     vault.remove("ghe")
-    assert vault.names() == ()
+    assert vault.versions() == {}
     with pytest.raises(VaultError, match="no credential `ghe`"):
         vault.remove("ghe")
 
@@ -196,6 +196,6 @@ def test_writers_at_once_lose_nothing(vault: VaultFile, path: Path) -> None:
         " for i in range(rounds)]",
         [(path, number, rounds) for number in range(writers)],
     )
-    assert len(vault.names()) == 1 + writers * rounds
+    assert len(vault.versions()) == 1 + writers * rounds
     assert entry(path, "shared")["version"] == 1 + writers * rounds
     assert vault.get("own-2-9").reveal() == "2"
