@@ -141,7 +141,7 @@ def test_other_key_is_named(vault: VaultFile, path: Path, key: KeyEncryptionKey)
 def test_damaged_file_is_named_and_kept(content: bytes, vault: VaultFile, path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
-    for act in (vault.names, lambda: vault.get("ghe"), lambda: vault.put("ghe", Secret("x"))):
+    for act in (vault.versions, lambda: vault.get("ghe"), lambda: vault.put("ghe", Secret("x"))):
         with pytest.raises(VaultError) as raised:
             act()
         assert str(raised.value).startswith(f"{path}: this is no vault")
