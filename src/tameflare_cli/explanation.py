@@ -80,15 +80,7 @@ class Explanation:
                 for action in (verdict.actions if verdict else ())
             ],
             "decision": (verdict.decision if verdict else Decision.DENY).value,
-            "rule": (
-                {
-                    "kind": verdict.rule.kind.value,
-                    "id": verdict.rule.id,
-                    "pattern": verdict.rule.pattern,
-                }
-                if verdict
-                else None
-            ),
+            "rule": {**verdict.rule.document()} if verdict else None,
             "reason": verdict.reason if verdict else None,
         }
 

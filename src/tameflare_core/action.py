@@ -64,20 +64,6 @@ class Action:
     resource_complete: bool = True
     params: Mapping[str, object] = field(default_factory=dict)
 
-    @property
-    def is_unmapped(self) -> bool:
-        """Whether no catalogue row covers it; only `<provider>.*` or its own name matches it."""
-        return self._second_segment == "unmapped"
-
-    @property
-    def is_opaque(self) -> bool:
-        """Whether its request could not be read; only a rule that names it matches it."""
-        return self._second_segment == "opaque"
-
-    @property
-    def _second_segment(self) -> str:
-        return self.name.split(".", 2)[1]
-
 
 _SEGMENT = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 

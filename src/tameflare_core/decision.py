@@ -71,6 +71,10 @@ class Rule:
     id: str
     pattern: str = ""
 
+    def document(self) -> dict[str, str]:
+        """The rule as refusals, records and explanations tell it."""
+        return {"kind": self.kind.value, "id": self.id, "pattern": self.pattern}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -165,11 +169,7 @@ class Refusal:
                 "decision": self.verdict.decision.value,
                 "action": action.name if action else None,
                 "risk": action.risk.value if action else None,
-                "rule": {
-                    "kind": self.verdict.rule.kind.value,
-                    "id": self.verdict.rule.id,
-                    "pattern": self.verdict.rule.pattern,
-                },
+                "rule": self.verdict.rule.document(),
             }
         document |= {
             "approval_id": self.approval_id,

@@ -74,15 +74,7 @@ class TrafficRecord:
             ],
             "decision": verdict.decision.value if verdict else None,
             "applied": verdict.applied.value if verdict else None,
-            "rule": (
-                {
-                    "kind": verdict.rule.kind.value,
-                    "id": verdict.rule.id,
-                    "pattern": verdict.rule.pattern,
-                }
-                if verdict
-                else None
-            ),
+            "rule": verdict.rule.document() if verdict else None,
             "reason": verdict.reason if verdict else None,
             "outcome": self.outcome,
             "status": self.status,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tameflare_core.action import Access, Action, Risk, action_name
+from tameflare_core.action import action_name
 
 
 @pytest.mark.parametrize(
@@ -33,17 +33,3 @@ def test_dotted_lower_case_is_a_name(name: str) -> None:
 def test_anything_else_is_no_name(name: str) -> None:
     with pytest.raises(ValueError, match="is not an action name"):
         action_name(name)
-
-
-@pytest.mark.parametrize(
-    ("name", "unmapped", "opaque"),
-    [
-        ("github.unmapped.get", True, False),
-        ("github.opaque.post", False, True),
-        ("github.pr.unmapped", False, False),
-        ("http.get", False, False),
-    ],
-)
-def test_second_segment_says_what_is_unknown(name: str, unmapped: bool, opaque: bool) -> None:
-    action = Action(name=name, access=Access.READ, risk=Risk.LOW)
-    assert (action.is_unmapped, action.is_opaque) == (unmapped, opaque)

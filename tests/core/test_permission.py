@@ -457,3 +457,9 @@ def test_names_without_end_are_forgotten() -> None:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size < 8_000_000
+
+
+@pytest.mark.parametrize("name", ["github.pr.unmapped", "github.pr.opaque"])
+def test_only_the_second_segment_says_what_is_unknown(name: str) -> None:
+    action = Action(name=name, access=Access.READ, risk=Risk.LOW)
+    assert ActionPattern("github.pr.*").matches(action)

@@ -89,7 +89,6 @@ class GitHub(Connector):
     type = "github"
     provider = "github"
     placement = Header()
-    placeholder_variables = ("GITHUB_TOKEN", "GH_TOKEN")
     # A slash at the end is ignored here, so that no operation gets another name by it; octokit
     # sends one for the root of `contents`.
     tolerates = frozenset({Ambiguity.ENCODED_SLASH, Ambiguity.TRAILING_SLASH})

@@ -47,7 +47,6 @@ class Connector(ABC):
         type: the name in `connectors: [{type: …}]`.
         provider: the first segment of its action names.
         placement: where its credential goes unless the configuration says otherwise.
-        placeholder_variables: environment variables in which its clients look for a key.
         options: configuration keys that it takes beyond those of every connector.
         tolerates: ambiguities of a path that its service reads in one known way; an instance may
             have its own.
@@ -61,7 +60,6 @@ class Connector(ABC):
     type: ClassVar[str]
     provider: ClassVar[str]
     placement: ClassVar[Placement]
-    placeholder_variables: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[frozenset[str]] = frozenset()
     tolerates: frozenset[Ambiguity] = frozenset()
     case_insensitive: ClassVar[frozenset[str]] = frozenset()

@@ -60,7 +60,6 @@ def test_unmapped_request_is_risky(
     action = unmapped_action("x", request(method), safe_reads=safe_reads)
     assert (action.name, action.access, action.risk) == (name, access, Risk.HIGH)
     assert not action.resource_complete
-    assert action.is_unmapped
 
 
 def test_unmapped_request_may_say_what_it_acts_on() -> None:
@@ -73,4 +72,3 @@ def test_opaque_request_is_critical(method: str, name: str) -> None:
     action = opaque_action("x", request(method))
     assert (action.name, action.access, action.risk) == (name, Access.WRITE, Risk.CRITICAL)
     assert not action.resource_complete
-    assert action.is_opaque

@@ -67,7 +67,6 @@ class Acme(Connector):
     type = "acme"
     provider = "acme"
     placement = Header(name="x-acme-key", prefix="")
-    placeholder_variables = ("ACME_API_KEY",)
     options = frozenset({"region"})
 
     def __init__(self, settings: ConnectorSettings) -> None:
