@@ -54,6 +54,8 @@ class Action:
             about a field that is missing counts as matching if it denies or asks, and as not
             matching if it allows.
         params: values of the query or body that rules and approvers look at.
+        params_complete: whether `params` holds all such values of the request; not so where its
+            body is larger than what is inspected.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Action:
     resource: Mapping[str, str] = field(default_factory=dict)
     resource_complete: bool = True
     params: Mapping[str, object] = field(default_factory=dict)
+    params_complete: bool = True
 
 
 _SEGMENT = re.compile(r"[a-z0-9_][a-z0-9_-]*")

@@ -81,11 +81,12 @@ class BaseUrl:
 
     def relative(self, path: str) -> str | None:
         """What `path` is below the prefix, with its slash; None when it is elsewhere."""
-        if not self.prefix:
-            return path
-        if path == self.prefix or path.startswith(self.prefix + "/"):
-            return path[len(self.prefix) :] or "/"
-        return None
+        # Without regard to case: whether its server minds is not known, and what it then takes for
+        # the same operation must not lose its name.
+        start, rest = path[: len(self.prefix)], path[len(self.prefix) :]
+        if start.lower() != self.prefix.lower() or not (rest == "" or rest.startswith("/")):
+            return None
+        return rest or "/"
 
 
 class _HasOrigins(Protocol):

@@ -11,9 +11,13 @@ from tameflare_core.action import Access, Category, Risk, action_name
 from tameflare_core.canonical import canonical_path
 from tameflare_core.errors import RequestRejected
 
-__all__ = ["Match", "Route", "RouteTable", "path_template", "read_catalogue"]
+__all__ = ["Match", "Route", "RouteTable", "folded_path", "path_template", "read_catalogue"]
 
 _PARAMETER = re.compile(r"\{[A-Za-z0-9_-]+\}")
+
+# What some routers drop before they look at a path: `;parameters`, encoded spaces and delimiters
+# with what follows them, the name of a format. (In lower case.)
+_DROPPED = re.compile(r"(?:;|%20|%23|%3[bf])[^/]*|\.(?:json|xml)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,23 @@ def path_template(path: str) -> str:
     return path
 
 
+def folded_path(path: str) -> str:
+    """What a lenient router may take the canonical `path` for, in lower case."""
+    return _DROPPED.sub("", path.lower()) or "/"
+
+
 class Match(NamedTuple):
-    """The row that covers a request, and the path parameters as they stand in the path."""
+    """The row that covers a request.
+
+    Attributes:
+        route: the row.
+        params: the path parameters as they stand in the path.
+        complete: whether they are all that the path says about what it acts on.
+    """
 
     route: Route
     params: Mapping[str, str]
+    complete: bool = True
 
 
 @dataclass(slots=True)

@@ -10,8 +10,9 @@ import json
 from typing import cast
 
 from tameflare_core.errors import OpaqueBody
+from tameflare_core.request import OutboundRequest
 
-__all__ = ["Json", "parse_json"]
+__all__ = ["Json", "json_object", "parse_json"]
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
@@ -34,6 +35,28 @@ def parse_json(data: bytes) -> Json:
         )
     except (ValueError, RecursionError):
         raise OpaqueBody("body is not JSON that can be read in one way") from None
+
+
+def json_object(
+    request: OutboundRequest, deciding: frozenset[str] = frozenset()
+) -> dict[str, Json]:
+    """The JSON object in a request's body; empty when there is no body.
+
+    Args:
+        request: its body has been read.
+        deciding: keys that decide what the request does.
+
+    Raises:
+        OpaqueBody: the body cannot be read, is no JSON object, or has a key that differs from one
+            of `deciding` in case only.
+    """
+    data = request.decoded_body()
+    document = parse_json(data) if data else {}
+    if not isinstance(document, dict):
+        raise OpaqueBody("body is not a JSON object")
+    if any(key not in deciding and key.casefold() in deciding for key in document):
+        raise OpaqueBody("body has a key that differs from a known one in case only")
+    return document
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
