@@ -49,6 +49,7 @@ class Explanation:
         id: of the question.
         error: why the request is rejected; None when it can be judged.
         request: in its canonical form; None when it has none.
+        url: its URL as it may be shown, without a secret that is part of its path.
         connector: the id of the connector that owns the destination.
         verdict: None when the request is rejected.
     """
@@ -56,6 +57,7 @@ class Explanation:
     id: Json = None
     error: str | None = None
     request: OutboundRequest | None = None
+    url: str | None = None
     connector: str | None = None
     verdict: Verdict | None = field(default=None)
 
@@ -66,7 +68,7 @@ class Explanation:
             "id": self.id,
             "status": "ok" if self.error is None else "rejected",
             "error": self.error,
-            "canonical_url": self.request.url if self.request else None,
+            "canonical_url": self.url,
             "connector": self.connector,
             "actions": [
                 {
@@ -94,6 +96,7 @@ def explain(point: DecisionPoint, asked: Asked, now: datetime) -> Explanation:
         now: the time that rules refer to.
     """
     request: OutboundRequest | None = None
+    url: str | None = None
     connector: str | None = None
     try:
         request = forwardable(
@@ -104,17 +107,22 @@ def explain(point: DecisionPoint, asked: Asked, now: datetime) -> Explanation:
                 body=Body.unread() if asked.body else Body.absent(),
             )
         )
+        url = point.shown_url(request)
         owner = point.connector_for(request.scheme, request.host, request.port)
         connector = None if owner is None else owner.id
         if asked.body and point.needs_body(request):
-            request = request.with_body(_inspected(asked.body))
+            request = request.with_body(Body.inspected(asked.body, MAX_INSPECTED))
         verdict = point.decide(request, now)
     except RequestRejected as error:
-        return Explanation(id=asked.id, error=str(error), request=request, connector=connector)
+        return Explanation(
+            id=asked.id, error=str(error), request=request, url=url, connector=connector
+        )
     except Exception as error:  # noqa: BLE001  # a gateway refuses whatever it cannot judge
         message = f"the request could not be judged: {type(error).__name__}"
-        return Explanation(id=asked.id, error=message, request=request, connector=connector)
-    return Explanation(id=asked.id, request=request, connector=connector, verdict=verdict)
+        return Explanation(
+            id=asked.id, error=message, request=request, url=url, connector=connector
+        )
+    return Explanation(id=asked.id, request=request, url=url, connector=connector, verdict=verdict)
 
 
 def read_line(line: bytes, number: int) -> Asked | Explanation:
@@ -142,10 +150,6 @@ def read_line(line: bytes, number: int) -> Asked | Explanation:
         )
     except ValueError as error:
         return Explanation(id=ident, error=f"line {number}: {error}")
-
-
-def _inspected(data: bytes) -> Body:
-    return Body.complete(data) if len(data) <= MAX_INSPECTED else Body.oversize()
 
 
 def _text(document: dict[str, Json], key: str) -> str:

@@ -159,7 +159,7 @@ def _question(approval: Approval) -> str:
     request, verdict = approval.request, approval.verdict
     lines = [
         f"approval needed: gateway {preview_line(approval.gateway)}",
-        f"request  {request.method} {preview_line(request.url, limit=PREVIEW_LENGTH)}",
+        f"request  {request.method} {preview_line(approval.shown_url, limit=PREVIEW_LENGTH)}",
         *(line for action in verdict.actions for line in _action_lines(action)),
         f"reason   {preview_line(verdict.reason)}",
         *_body_lines(request),

@@ -68,6 +68,7 @@ class Approval:
         id: `apv_…`.
         gateway: the name of the gateway.
         request: what would be sent; without the credential, which is injected afterwards.
+        shown_url: its URL as it may be shown, without a secret that is part of its path.
         verdict: why it is held.
         fingerprint: what the answer is good for: this gateway, method, URL and body, once.
         created: when it was opened.
@@ -77,6 +78,7 @@ class Approval:
     id: str
     gateway: str
     request: OutboundRequest
+    shown_url: str
     verdict: Verdict
     fingerprint: str
     created: datetime
@@ -86,7 +88,8 @@ class Approval:
 def fingerprint(gateway: str, request: OutboundRequest) -> str:
     """SHA-256 over gateway, method, URL, body, and the headers that change how they are read.
 
-    Each goes in with its length, so that none runs over into the next.
+    Each goes in with its length, so that none runs over into the next. Of a body that is larger
+    than what is inspected, its beginning goes in: a push names there, by hash, all that follows.
     """
     digest = hashlib.sha256()
     headers = (request.headers.get(name) for name in ("content-type", "content-encoding"))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tameflare_core.errors import OpaqueBody
 
-__all__ = ["MAX_DECODED", "MAX_INSPECTED", "decode"]
+__all__ = ["MAX_DECODED", "MAX_INSPECTED", "decode", "decode_head"]
 
 MAX_INSPECTED = 1024 * 1024
 """Bytes of a body, as sent, that are read to name its action."""
@@ -37,8 +37,7 @@ def decode(data: bytes, content_encoding: str, *, limit: int = MAX_DECODED) -> b
         OpaqueBody: an unknown coding, more than two of them, damage, data behind the end of the
             stream, a second gzip member, or a result over `limit`.
     """
-    codings = [part.strip().lower() for part in content_encoding.split(",") if part.strip()]
-    codings = [coding for coding in codings if coding != "identity"]
+    codings = _codings(content_encoding)
     if len(codings) > _MAX_CODINGS:
         raise OpaqueBody("too many content codings")
     for coding in reversed(codings):
@@ -52,6 +51,40 @@ def decode(data: bytes, content_encoding: str, *, limit: int = MAX_DECODED) -> b
         except Exception:  # noqa: BLE001  # each library has errors of its own
             raise OpaqueBody("damaged content coding") from None
     return data
+
+
+def decode_head(data: bytes, content_encoding: str, *, limit: int = MAX_DECODED) -> bytes:
+    """Undo the coding of a body of which only the beginning is there.
+
+    Only gzip is undone: what sends large bodies and decides by their beginning, which is git, uses
+    no other coding.
+
+    Args:
+        data: the beginning of the body as it was sent; more follows.
+        content_encoding: the header's value, empty when there is none.
+        limit: bytes of the result at the most; what is beyond is left out.
+
+    Raises:
+        OpaqueBody: another coding, damage, or a stream that ends before the body does.
+    """
+    codings = _codings(content_encoding)
+    if not codings:
+        return data[:limit]
+    if codings not in (["gzip"], ["x-gzip"]):
+        raise OpaqueBody("the beginning of a body in this content coding is not read")
+    stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        out = stream.decompress(data, limit)
+    except zlib.error:
+        raise OpaqueBody("damaged content coding") from None
+    if stream.eof:
+        raise OpaqueBody("content coding is followed by more data")
+    return out
+
+
+def _codings(content_encoding: str) -> list[str]:
+    codings = [part.strip().lower() for part in content_encoding.split(",") if part.strip()]
+    return [coding for coding in codings if coding != "identity"]
 
 
 def _inflate(data: bytes, limit: int, window_bits: int) -> bytes:

@@ -29,6 +29,8 @@ _NO_PERMISSION = Rule(kind=RuleKind.DEFAULT, id="default")
 _NO_TRACE = Rule(kind=RuleKind.BUILTIN, id="trace")
 _FAILED = Rule(kind=RuleKind.ERROR, id="error")
 
+_UNSHOWN = "/…"
+
 _PERMITTED = {
     Decision.ALLOW: "is allowed by permission",
     Decision.REQUIRE_APPROVAL: "needs approval by permission",
@@ -81,10 +83,12 @@ class DecisionPoint:
         bound = self.connector_for(request.scheme, request.host, request.port)
         if bound is None:
             return False
+        connector = bound.connector
         # A form may carry `_method`, which makes another request of it.
-        if request.method == "POST" and request.is_form:
+        is_form = request.method == "POST" and request.is_form
+        if is_form and connector.takes_method_from_body(request):
             return True
-        return any(bound.connector.needs_body(variant) for variant in request.variants())
+        return any(connector.needs_body(variant) for variant in _variants(connector, request))
 
     def decide(self, request: OutboundRequest, now: datetime) -> Verdict:
         """Judge a request; whatever goes wrong while judging is a deny.
@@ -125,6 +129,28 @@ class DecisionPoint:
             judgements=judgements,
             connector=bound.id,
         )
+
+    def shown_path(self, request: OutboundRequest) -> str:
+        """The path of `request` as it may be shown and kept: without a secret that is in it."""
+        bound = self.connector_for(request.scheme, request.host, request.port)
+        if bound is None:
+            return request.path
+        try:
+            return bound.connector.shown_path(request)
+        except Exception:  # noqa: BLE001  # connectors may raise anything
+            return _UNSHOWN
+
+    def shown_url(self, request: OutboundRequest) -> str:
+        """The URL of `request` with the path that `shown_path` gives.
+
+        Where the path holds a secret, the query is taken to hold one as well, unless the connector
+        shows what the query is with the path.
+        """
+        path = self.shown_path(request)
+        url = f"{request.scheme}://{request.authority}{path}"
+        if request.query is None or "?" in path:
+            return url
+        return f"{url}?{request.query if path == request.path else '…'}"
 
     def considered(self, request: OutboundRequest) -> list[tuple[Action, list[str]]]:
         """For each action of `request`, the ids of the permissions that match, deciding one first.
@@ -197,8 +223,14 @@ def _read(bound: BoundConnector, request: OutboundRequest) -> tuple[Action, ...]
     if not request.ambiguities <= connector.tolerates:
         raise RequestRejected(_ambiguous(request))
     return tuple(
-        action for variant in request.variants() for action in _actions(connector, variant)
+        action
+        for variant in _variants(connector, request)
+        for action in _actions(connector, variant)
     )
+
+
+def _variants(connector: Connector, request: OutboundRequest) -> tuple[OutboundRequest, ...]:
+    return request.variants(method_in_body=connector.takes_method_from_body(request))
 
 
 def _actions(connector: Connector, request: OutboundRequest) -> Sequence[Action]:

@@ -184,6 +184,7 @@ class _Exchange:
     id: str = field(init=False)
     time: datetime = field(init=False)
     request: OutboundRequest | None = None
+    shown_path: str | None = None
     verdict: Verdict | None = None
     approval: Approval | None = None
     answer: Answer | None = None
@@ -204,6 +205,7 @@ class _Exchange:
         point = self.point()
         self.gateway = point.gateway.name
         self.request = request = forwardable(read())
+        self.shown_path = point.shown_path(request)
         needs_body = point.needs_body(request)
         self.judged = self.surroundings.monotonic() - started
         if needs_body:
@@ -244,6 +246,7 @@ class _Exchange:
             id=f"apv_{self.id.replace('-', '')}",
             gateway=gateway.name,
             request=self.request,
+            shown_url=point.shown_url(self.request),
             verdict=verdict,
             fingerprint=fingerprint(gateway.name, self.request),
             created=self.surroundings.now(),
@@ -307,12 +310,14 @@ class _Exchange:
         outbound = request
         # Plain http shows a credential to everyone on the way; OPTIONS needs none.
         if bound is not None and bound.credential is not None:
-            outbound = bound.placement.clear(request)
-            if request.scheme == "https" and request.method != "OPTIONS":
-                secret = yield ResolveCredential(bound.credential)
-                if not isinstance(secret, Secret):
-                    raise TypeError("ResolveCredential is answered with a Secret")
-                outbound = bound.placement.fill(request, secret)
+            placement = bound.connector.placement_for(request, bound.placement)
+            if placement is not None:
+                outbound = placement.clear(request)
+                if request.scheme == "https" and request.method != "OPTIONS":
+                    secret = yield ResolveCredential(bound.credential)
+                    if not isinstance(secret, Secret):
+                        raise TypeError("ResolveCredential is answered with a Secret")
+                    outbound = placement.fill(request, secret)
         started = self.surroundings.monotonic()
         try:
             status = yield Forward(outbound, bound, self.id)
@@ -355,6 +360,7 @@ class _Exchange:
             time=self.time,
             gateway=self.gateway,
             request=self.request,
+            shown_path=self.shown_path,
             verdict=self.verdict,
             outcome=self.outcome,
             status=self.status,

@@ -11,7 +11,7 @@ from tameflare_core.connectors.base import Connector
 from tameflare_core.connectors.matching import Origin
 from tameflare_core.decision import EnforcementLevel
 from tameflare_core.injection.placement import Placement
-from tameflare_core.permission import Permission
+from tameflare_core.permission import ActionPattern, Permission
 from tameflare_core.vault.references import CredentialReference
 
 __all__ = ["BoundConnector", "Gateway"]
@@ -44,6 +44,27 @@ class BoundConnector:
     def origins(self) -> tuple[Origin, ...]:
         """What it owns."""
         return self.connector.origins
+
+    def check_reachable(self, pattern: ActionPattern) -> None:
+        """Check that a rule about `pattern` can match; one that never does is no wall but a hole.
+
+        Raises:
+            ValueError: no action of this connector is covered by it.
+        """
+        connector = self.connector
+        named = {route.action for route in connector.settings.actions}
+        names = named | (connector.known_actions or set())
+        providers = {connector.provider} | {name.split(".", 1)[0] for name in names}
+        if pattern.segments[0] not in {"*", *providers}:
+            expected = " or ".join(f"`{provider}.`" for provider in sorted(providers))
+            raise ValueError(
+                f"`{pattern.text}` matches nothing: this connector's actions start with {expected}"
+            )
+        guarded = len(pattern.segments) > 1 and pattern.segments[1] in {"unmapped", "opaque"}
+        if connector.known_actions is None or len(pattern.segments) < 2 or guarded:
+            return
+        if pattern.text not in names and not any(map(pattern.covers, names)):
+            raise ValueError(f"`{pattern.text}` matches no action of this connector")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,9 @@ class ActionPattern:
 
     def __post_init__(self) -> None:
         if not _PATTERN.fullmatch(self.text):
-            raise ValueError(f"`{self.text}` is not an action pattern like `github.pr.*`")
+            lower = self.text.lower()
+            advice = f": write `{lower}`" if _PATTERN.fullmatch(lower) else " like `github.pr.*`"
+            raise ValueError(f"`{self.text}` is not an action pattern{advice}")
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

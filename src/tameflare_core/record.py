@@ -25,6 +25,7 @@ class TrafficRecord:
         time: when it was judged.
         gateway: the gateway's name.
         request: what was judged; None when it could not be read.
+        shown_path: its path as it may be kept, without a secret that is part of it.
         verdict: how; None when it was rejected before.
         outcome: what was done.
         status: the status that the client got; None when it went away.
@@ -38,6 +39,7 @@ class TrafficRecord:
     time: datetime
     gateway: str
     request: OutboundRequest | None
+    shown_path: str | None = None
     verdict: Verdict | None
     outcome: Outcome
     status: int | None
@@ -59,7 +61,7 @@ class TrafficRecord:
             "scheme": request.scheme if request else None,
             "host": request.host if request else None,
             "port": request.port if request else None,
-            "path": request.path if request else None,
+            "path": self.shown_path,
             "connector": verdict.connector if verdict else None,
             "actions": [
                 {

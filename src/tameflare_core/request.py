@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote_plus
 
-from tameflare_core.body import decode
+from tameflare_core.body import decode, decode_head
 from tameflare_core.canonical import (
     Ambiguity,
     canonical_authority,
@@ -46,6 +46,7 @@ _PATH_HEADERS = frozenset({"x-original-url", "x-rewrite-url"})
 _CHECKED_HEADERS = _SINGLE_HEADERS | _PATH_HEADERS
 
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.IGNORECASE | re.DOTALL)
+_MAX_PARAMETERS = 10_000
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
@@ -64,7 +65,7 @@ class Body:
 
     Attributes:
         state: how much of it is known.
-        data: the bytes, when all of them were read.
+        data: the bytes that were read: all of them, or the beginning of an oversize body.
     """
 
     state: BodyState
@@ -81,14 +82,19 @@ class Body:
         return _UNREAD
 
     @classmethod
-    def oversize(cls) -> Body:
-        """The body is larger than the inspected size."""
-        return _OVERSIZE
+    def oversize(cls, head: bytes = b"") -> Body:
+        """The body is larger than the inspected size, and begins with `head`."""
+        return cls(BodyState.OVERSIZE, head)
 
     @classmethod
     def complete(cls, data: bytes) -> Body:
         """The whole body was read."""
         return cls(BodyState.COMPLETE, data) if data else _ABSENT
+
+    @classmethod
+    def inspected(cls, data: bytes, limit: int) -> Body:
+        """What is known after reading `data`: all of the body if it ended, or more than `limit`."""
+        return cls.complete(data) if len(data) <= limit else cls.oversize(data[:limit])
 
     def __repr__(self) -> str:
         return f"Body({self.state.name}, {len(self.data)} bytes)"
@@ -96,7 +102,6 @@ class Body:
 
 _ABSENT = Body(BodyState.ABSENT)
 _UNREAD = Body(BodyState.UNREAD)
-_OVERSIZE = Body(BodyState.OVERSIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +233,14 @@ class OutboundRequest:
         return "GET" if self.method == "HEAD" else self.method
 
     @property
+    def media_type(self) -> str:
+        """What the body says that it is, in lower case and without parameters; empty if unsaid."""
+        return self.headers.get("content-type").partition(";")[0].strip().lower()
+
+    @property
     def is_form(self) -> bool:
         """Whether services may read the body as form fields, which is so without any type too."""
-        return self._media_type in {"", FORM_TYPE, _MULTIPART_TYPE}
+        return self.media_type in {"", FORM_TYPE, _MULTIPART_TYPE}
 
     def with_headers(self, headers: Headers) -> OutboundRequest:
         """This request with other fields."""
@@ -260,7 +270,7 @@ class OutboundRequest:
         if not self.query:
             return ()
         try:
-            pairs = _pairs(self.query, errors="replace")
+            pairs = parse_qsl(self.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             raise RequestRejected("too many parameters in query") from None
         return tuple(value for key, value in pairs if key == name)
@@ -277,26 +287,28 @@ class OutboundRequest:
             raise OpaqueBody(f"the body cannot be inspected: {self.body.state.value}")
         return decode(self.body.data, self.headers.get("content-encoding"))
 
-    def form_pairs(self) -> list[tuple[str, str]]:
-        """The decoded pairs of a URL-encoded form.
+    def decoded_head(self) -> bytes:
+        """The body with its content codings undone, or the beginning of one that is too large.
 
         Raises:
-            OpaqueBody: the body cannot be read, is not UTF-8, or has more than 10,000 fields.
+            OpaqueBody: it was not read, or cannot be decoded in one way.
         """
-        try:
-            return _pairs(self.decoded_body().decode("utf-8"), errors="strict")
-        except ValueError:
-            raise OpaqueBody("body is not a form that can be read in one way") from None
+        if self.body.state is BodyState.OVERSIZE:
+            return decode_head(self.body.data, self.headers.get("content-encoding"))
+        return self.decoded_body()
 
-    def variants(self) -> tuple[OutboundRequest, ...]:
+    def variants(self, *, method_in_body: bool = True) -> tuple[OutboundRequest, ...]:
         """This request, then the same under each other method that an override asks for.
 
         A body that may hold an override and cannot be read may ask for any.
 
+        Args:
+            method_in_body: whether the service may take one from a form's field.
+
         Raises:
             RequestRejected: an override names an unknown method, or TRACE, which is never run.
         """
-        asked = self._overrides()
+        asked = self._overrides(method_in_body)
         if not asked:
             return (self,)
         methods = sorted({canonical_method(value.upper()) for value in asked} - {self.method})
@@ -304,7 +316,7 @@ class OutboundRequest:
             raise RequestRejected("TRACE by a method override")
         return (self, *(replace(self, method=method) for method in methods))
 
-    def _overrides(self) -> set[str]:
+    def _overrides(self, method_in_body: bool) -> set[str]:
         asked = {
             value
             for name, value in self.headers
@@ -312,7 +324,8 @@ class OutboundRequest:
         }
         if self.query and "method" in self.query.lower():
             asked |= _overriding(self.query)
-        if self.method == "POST" and self.body.state is not BodyState.ABSENT and self.is_form:
+        has_body = self.body.state is not BodyState.ABSENT
+        if method_in_body and self.method == "POST" and has_body and self.is_form:
             asked |= self._overrides_in_body()
         return asked - {""}
 
@@ -321,14 +334,10 @@ class OutboundRequest:
             data = self.decoded_body()
         except OpaqueBody:
             return set(_ANY_OVERRIDE)
-        if self._media_type != _MULTIPART_TYPE:
+        if self.media_type != _MULTIPART_TYPE:
             return _overriding(data.decode("latin-1"))
         # Readers of multipart bodies differ too much to say more than that there is one.
         return set(_ANY_OVERRIDE) if _OVERRIDE_PART.search(data) else set()
-
-    @property
-    def _media_type(self) -> str:
-        return self.headers.get("content-type").split(";", 1)[0].strip().lower()
 
 
 def _checked(fields: Headers) -> dict[str, str]:
@@ -346,7 +355,3 @@ def _checked(fields: Headers) -> dict[str, str]:
 
 def _overriding(pairs: str) -> set[str]:
     return {unquote_plus(value).strip() for value in _OVERRIDE_PARAMETER.findall(pairs)}
-
-
-def _pairs(text: str, *, errors: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True, max_num_fields=10_000, errors=errors)

@@ -303,9 +303,6 @@ class _Connection(server.LiveConnectionHandler):
         if stream.gone:
             exchange.client_gone()
         await exchange.start()
-        command = exchange.command
-        if isinstance(command, ReadBody) and stream.declared_length > command.limit:
-            await exchange.resume(Body.oversize())
         self._follow(stream, exchange)
 
     async def _request(self, flow: http.HTTPFlow) -> None:
@@ -321,7 +318,7 @@ class _Connection(server.LiveConnectionHandler):
     async def _body_too_large(self, flow: http.HTTPFlow) -> None:
         stream = stream_of(flow)
         assert stream.exchange is not None
-        await stream.exchange.resume(Body.oversize())
+        await stream.exchange.resume(Body.oversize(stream.head))
         self._follow(stream, stream.exchange)
 
     async def _response_headers(self, flow: http.HTTPFlow) -> None:

@@ -70,10 +70,9 @@ class Stream(HttpStream):
         return flow_adapter.read(self.flow, has_body=self.has_body)
 
     @property
-    def declared_length(self) -> int:
-        """The body's length as its head says; 0 when it does not."""
-        length = self.flow.request.headers.get("content-length", "")
-        return int(length) if length.isascii() and length.isdigit() else 0
+    def head(self) -> bytes:
+        """As much of the body as is inspected, while it is being collected."""
+        return bytes(self.request_body_buf)[:MAX_INSPECTED]
 
     async def give_up(self, error: Exception) -> Refusal:
         """End the exchange because of a fault of ours, and say what to answer; raises nothing."""

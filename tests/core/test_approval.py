@@ -43,6 +43,7 @@ REQUEST = OutboundRequest.from_url(
         replace(REQUEST, body=Body.complete(b"date")),
         replace(REQUEST, body=Body.absent()),
         replace(REQUEST, body=Body.oversize()),
+        replace(REQUEST, body=Body.oversize(b"x")),
         replace(REQUEST, headers=REQUEST.headers.replacing("content-type", "application/json")),
         replace(REQUEST, headers=REQUEST.headers.replacing("content-encoding", "gzip")),
         replace(REQUEST, headers=REQUEST.headers.replacing("x-http-method", "DELETE")),

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tameflare_core.body import MAX_DECODED, decode
+from tameflare_core.body import MAX_DECODED, decode, decode_head
 from tameflare_core.errors import OpaqueBody
 
 TEXT = b'{"state":"closed"}'
@@ -139,3 +139,36 @@ def test_three_codings_are_opaque() -> None:
 def test_damage_is_opaque(coding: str, data: bytes) -> None:
     with contextlib.suppress(OpaqueBody):
         decode(data, coding)
+
+
+# The beginning of a body
+
+
+@pytest.mark.parametrize("coding", ["gzip", "X-GZIP", "identity, gzip"])
+def test_beginning_of_a_gzip_body_is_decoded(coding: str) -> None:
+    packed = gzip.compress(TEXT * 100)
+    head = decode_head(packed[: len(packed) // 2], coding)
+    assert 0 < len(head) < len(TEXT * 100)
+    assert (TEXT * 100).startswith(head)
+
+
+def test_beginning_without_a_coding_is_itself() -> None:
+    assert decode_head(b"abc", "") == decode_head(b"abc", "identity") == b"abc"
+
+
+def test_decoded_beginning_is_bounded() -> None:
+    packed = gzip.compress(bytes(1_000_000))
+    assert decode_head(packed[:-9], "gzip", limit=1000) == bytes(1000)
+    assert decode_head(b"abc", "", limit=2) == b"ab"
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "rot13"])
+def test_beginning_in_another_coding_is_opaque(coding: str) -> None:
+    with pytest.raises(OpaqueBody, match="not read"):
+        decode_head(b"abc", coding)
+
+
+def test_gzip_that_is_damaged_or_ends_early_is_opaque() -> None:
+    for data in (b"0000", gzip.compress(TEXT), gzip.compress(TEXT) * 2):
+        with pytest.raises(OpaqueBody):
+            decode_head(data, "gzip")

@@ -56,6 +56,11 @@ class Scripted(Connector):
             Action(name=f"scripted.{name}.do", access=Access.WRITE, risk=Risk.LOW) for name in named
         ]
 
+    def shown_path(self, request: OutboundRequest) -> str:
+        if request.path == "/raises":
+            raise ZeroDivisionError("a secret detail")
+        return "/hidden/…" if request.path.startswith("/hidden/") else request.path
+
     @staticmethod
     @hookimpl
     def register_connectors() -> list[type[Connector]]:
@@ -476,3 +481,21 @@ def test_hostile_body_is_judged_in_bounded_time_and_memory(name: str) -> None:
     assert verdict.rule.kind is not RuleKind.ERROR
     assert taken < 2
     assert peak < 100_000_000
+
+
+# What may be shown
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "shown"),
+    [
+        ("https://scripted.example/x?a=b", "/x", "https://scripted.example/x?a=b"),
+        ("https://scripted.example/hidden/s", "/hidden/…", "https://scripted.example/hidden/…"),
+        ("https://scripted.example/hidden/s?a", "/hidden/…", "https://scripted.example/hidden/…?…"),
+        ("https://scripted.example/raises", "/…", "https://scripted.example/…"),
+        ("https://nobody.example/hidden/s?a", "/hidden/s", "https://nobody.example/hidden/s?a"),
+    ],
+)
+def test_secret_in_a_path_is_not_shown(url: str, path: str, shown: str) -> None:
+    request = OutboundRequest.from_url("POST", url)
+    assert (POINT.shown_path(request), POINT.shown_url(request)) == (path, shown)

@@ -9,7 +9,7 @@ from itertools import count, repeat
 
 import pytest
 
-from tameflare_core.action import Action
+from tameflare_core.action import Access, Action, Risk
 from tameflare_core.approval import Answer, Approval, ApprovalState
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.matching import Origin
@@ -65,6 +65,7 @@ CONFIGURATION = """
       - {{connector: github, action: github.issue.create, decision: require_approval}}
       - {{connector: github, action: github.repo.delete, decision: deny}}
       - {{connector: open, action: "http.*", decision: allow}}
+      - {{connector: failing, action: "failing.*", decision: require_approval}}
     approval: {{timeout: 60}}
 """
 SECRET = "ghp_REAL"
@@ -91,7 +92,12 @@ class Failing(Connector):
             raise ZeroDivisionError("the body of a secret")
         return False
 
+    def shown_path(self, request: OutboundRequest) -> str:
+        return "/…"
+
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
+        if request.path.startswith("/hook/"):
+            return (Action(name="failing.hook.call", access=Access.WRITE, risk=Risk.LOW),)
         raise ZeroDivisionError("the body of a secret")
 
     @staticmethod
@@ -668,3 +674,25 @@ def test_error_at_record_is_the_drivers(point: DecisionPoint) -> None:
     steps = transcript(point, request(*DELETE)) << Refuse << Record >> OSError("disk")
     with pytest.raises(OSError, match="disk"):
         steps << END
+
+
+def test_secret_in_a_path_is_neither_asked_about_nor_recorded(point: DecisionPoint) -> None:
+    asked = request("POST", "https://failing.example/hook/sEcret?key=sEcret")
+    finished = (
+        transcript(point, asked)
+        << OpenApproval
+        << AwaitApproval
+        >> Answer(state=ApprovalState.DENIED)
+        << Refuse
+        << Record
+        << END
+    )
+    assert finished.only(OpenApproval).approval.shown_url == "https://failing.example/…?…"
+    assert json.loads(recorded(finished).to_json())["path"] == "/…"
+    assert "sEcret" not in recorded(finished).to_json()
+
+
+def test_path_of_a_request_that_fails_is_recorded_as_it_may_be_shown(point: DecisionPoint) -> None:
+    asked = request("PUT", "https://failing.example/needs-body", body=Body.unread())
+    finished = transcript(point, asked) << Refuse << Record << END
+    assert json.loads(recorded(finished).to_json())["path"] == "/…"

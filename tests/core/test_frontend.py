@@ -39,6 +39,7 @@ def approval() -> Approval:
         id="apv_1",
         gateway="g",
         request=request,
+        shown_url=request.url,
         verdict=DecisionPoint(gateway).decide(request, FIXED_TIME),
         fingerprint=fingerprint("g", request),
         created=FIXED_TIME,

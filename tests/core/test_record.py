@@ -37,6 +37,7 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
         time=FIXED_TIME,
         gateway="agent",
         request=request,
+        shown_path="/repos/O/r/issues",
         verdict=point.decide(request, FIXED_TIME),
         outcome="forwarded",
         status=201,
@@ -82,6 +83,21 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
         "upstream_ms": 123.457,
         "error": None,
     }
+
+
+def test_record_keeps_the_path_as_it_may_be_shown() -> None:
+    line = TrafficRecord(
+        id="0190",
+        time=FIXED_TIME,
+        gateway="agent",
+        request=OutboundRequest.from_url("POST", "https://hooks.example/x/secret"),
+        shown_path="/x/…",
+        verdict=None,
+        outcome="rejected",
+        status=400,
+    ).to_json()
+    assert json.loads(line)["path"] == "/x/…"
+    assert "secret" not in line
 
 
 def test_record_of_what_could_not_be_read_has_no_request() -> None:

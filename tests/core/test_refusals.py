@@ -39,6 +39,7 @@ APPROVAL = Approval(
     id="apv_1",
     gateway="agent",
     request=REQUEST,
+    shown_url=REQUEST.url,
     verdict=VERDICT,
     fingerprint=fingerprint("agent", REQUEST),
     created=FIXED_TIME,

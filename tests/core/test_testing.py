@@ -118,6 +118,7 @@ def test_scripted_approvers_answer_in_order() -> None:
         id="apv_1",
         gateway="agent",
         request=OutboundRequest.from_url("GET", "https://api.example/"),
+        shown_url="https://api.example/",
         verdict=verdict,
         fingerprint="f",
         created=FIXED_TIME,

@@ -22,6 +22,7 @@ def approval(name: str) -> Approval:
         id=name,
         gateway="agent",
         request=request,
+        shown_url=request.url,
         verdict=point.decide(request, FIXED_TIME),
         fingerprint="",
         created=FIXED_TIME,

@@ -5,6 +5,7 @@ import pytest
 
 from tameflare_core.approval import ApprovalState
 from tameflare_core.body import MAX_INSPECTED
+from tameflare_core.request import Body
 from tameflare_proxy.lane_mitm import _Connection
 from tameflare_proxy.mitm_ends import Http1Server
 from tameflare_proxy.mitm_layers import HttpLayer
@@ -129,6 +130,20 @@ def test_held_stream_does_not_block_others(tunnel, origin, gateway) -> None:
     assert engine.answer(3)[":status"] == "200"
     gateway.humans.answer(asked, ApprovalState.DENIED)
     assert engine.answer(1)[":status"] == "403"
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_beginning_of_a_large_body_is_handed_over(tunnel, origin, gateway, chunked: bool) -> None:
+    body = bytes(range(256)) * (MAX_INSPECTED // 256) + b"the rest"
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+    sent = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    client = tunnel()
+    client.send(head(origin, "PUT", MERGE, framing) + sent)
+    asked = gateway.humans.wait_asked()
+    assert asked.request.body == Body.oversize(body[:MAX_INSPECTED])
+    gateway.humans.answer(asked, ApprovalState.APPROVED)
+    assert client.got("PUT").status == 200
+    assert origin.requests[0].body == body
 
 
 def test_pipelined_request_is_judged_separately(tunnel, origin, gateway) -> None:

@@ -144,7 +144,7 @@ class _Account:
     def print(self) -> None:
         request, verdict = self._explanation.request, self._explanation.verdict
         if request is not None:
-            print_line(f"{request.method} {one_line(request.url)}")
+            print_line(f"{request.method} {one_line(self._explanation.url or '')}")
         if request is None or verdict is None:
             self._print_rejection()
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 from tameflare_core.action import Access, Action, Risk
@@ -31,6 +32,7 @@ class ConnectorSettings:
         hosts: host names, `*.` for a subdomain of any depth.
         actions: names for paths of the service's own.
         options: keys that only this type knows; checked against `Connector.options`.
+        folder: where relative file names start.
     """
 
     id: str
@@ -38,6 +40,7 @@ class ConnectorSettings:
     hosts: tuple[str, ...] = ()
     actions: tuple[Route, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    folder: Path = field(default_factory=Path)
 
 
 class Connector(ABC):
@@ -48,6 +51,10 @@ class Connector(ABC):
         provider: the first segment of its action names.
         placement: where its credential goes unless the configuration says otherwise.
         options: configuration keys that it takes beyond those of every connector.
+        probe: a harmless request that needs the credential, like `GET /rate_limit`, its path below
+            the `base_url`; None when there is none.
+        probe_headers: header fields that it needs beside the credential.
+        takes_credential: whether its service wants one; False makes `credential` and `auth` errors.
         tolerates: ambiguities of a path that its service reads in one known way; an instance may
             have its own.
         case_insensitive: resource fields that its service compares without regard to case; their
@@ -61,6 +68,9 @@ class Connector(ABC):
     provider: ClassVar[str]
     placement: ClassVar[Placement]
     options: ClassVar[frozenset[str]] = frozenset()
+    probe: ClassVar[str | None] = None
+    probe_headers: ClassVar[tuple[tuple[str, str], ...]] = ()
+    takes_credential: ClassVar[bool] = True
     tolerates: frozenset[Ambiguity] = frozenset()
     case_insensitive: ClassVar[frozenset[str]] = frozenset()
 
@@ -85,9 +95,44 @@ class Connector(ABC):
         """The operations that it names, as rows; empty when it has no catalogue."""
         return ()
 
+    @property
+    def operations(self) -> Sequence[Route]:
+        """The rows that this connector names requests by: the catalogue's, and its own."""
+        return self.catalogue()
+
     def needs_body(self, request: OutboundRequest) -> bool:
         """Whether the body must be read to name the action. Called with an unread body."""
         return False
+
+    def takes_method_from_body(self, request: OutboundRequest) -> bool:
+        """Whether the service may run another method because a form field `_method` says so.
+
+        True unless the provider is known not to: a POST that may be a form and is too large to be
+        read is then judged under every method.
+        """
+        return True
+
+    def placement_for(self, request: OutboundRequest, configured: Placement) -> Placement | None:
+        """Where the credential goes in this request.
+
+        Args:
+            request: what is about to be forwarded.
+            configured: the slot that the configuration names, or `placement`.
+
+        Returns:
+            The slot; None when no credential goes to this place.
+        """
+        return configured
+
+    def shown_path(self, request: OutboundRequest) -> str:
+        """The path as records, approvals and explanations show it: `…` for a secret that is in it.
+
+        A query that is to be shown in another form than it was sent in may stand behind it.
+
+        Args:
+            request: any request to one of `origins`, one that `parse` rejects too.
+        """
+        return request.path
 
     @abstractmethod
     def parse(self, request: OutboundRequest) -> Sequence[Action]:

@@ -99,14 +99,14 @@ class Upload:
         self.failure: Exception | None = None
 
     def read(self, limit: int) -> Body:
-        """Read up to `limit` bytes, and remember them."""
+        """Read until the end or more than `limit` bytes, and remember them."""
         size = 0
         for chunk in self._chunks:
             self._read.append(chunk)
             size += len(chunk)
             if size > limit:
-                return Body.oversize()
-        return Body.complete(b"".join(self._read))
+                break
+        return Body.inspected(b"".join(self._read), limit)
 
     def __iter__(self) -> Iterator[bytes]:
         while self._read:
@@ -130,14 +130,14 @@ class AsyncUpload:
         self.failure: Exception | None = None
 
     async def read(self, limit: int) -> Body:
-        """Read up to `limit` bytes, and remember them."""
+        """Read until the end or more than `limit` bytes, and remember them."""
         size = 0
         async for chunk in self._chunks:
             self._read.append(chunk)
             size += len(chunk)
             if size > limit:
-                return Body.oversize()
-        return Body.complete(b"".join(self._read))
+                break
+        return Body.inspected(b"".join(self._read), limit)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._read:

@@ -208,6 +208,19 @@ def test_options_make_headers_and_body(tf: Run, folder: Path) -> None:
     assert "github.repo.delete" in tf("explain", *override).stdout
 
 
+def test_secret_in_a_path_is_not_shown(tf: Run, folder: Path) -> None:
+    with (folder / "tameflare.yaml").open("w") as file:
+        file.write("version: 1\ngateway: hooks\nconnectors: [{type: slack}]\n")
+    url = "https://hooks.slack.com/services/T1/B1/sEcret"
+    (answer,) = answers(tf, {"method": "POST", "url": url})
+    assert answer["canonical_url"] == "https://hooks.slack.com/services/T1/B1/…"
+    assert answer["actions"][0]["resource"] == {"team": "T1", "webhook": "B1"}
+    assert "sEcret" not in str(answer)
+    told = tf("explain", f"POST {url}").stdout
+    assert "services/T1/B1/" in told
+    assert "sEcret" not in told
+
+
 def test_blocked_category_decides_over_permissions(tf: Run, folder: Path) -> None:
     config = folder / "tameflare.yaml"
     config.write_text(

@@ -32,6 +32,7 @@ def record(number: int) -> TrafficRecord:
         time=now,
         gateway="prod-agent",
         request=request,
+        shown_path=request.path,
         verdict=point.decide(request, now),
         outcome="forwarded",
         status=200,

@@ -89,6 +89,25 @@ def test_streamed_body_that_is_read_is_sent_whole(configuration: Path, github: S
     assert [action.name for action in verdict.actions] == ["github.pr.close"]
 
 
+def test_large_push_is_judged_by_its_beginning(configuration: Path, github: Standin) -> None:
+    recorder = MemoryRecorder()
+    line = b"%b %b refs/heads/main\0 report-status" % (b"1" * 40, b"2" * 40)
+    parts = [b"%04x%b0000" % (len(line) + 4, line), b"x" * MAX_INSPECTED, b"the rest"]
+    run(
+        configuration,
+        lambda client: client.post(
+            github.url + "/o/r.git/git-receive-pack",
+            content=in_parts(*parts),
+            headers={"Content-Type": "application/x-git-receive-pack-request"},
+        ),
+        recorder=recorder,
+    )
+    verdict = recorder.records[0].verdict
+    assert verdict is not None
+    assert [action.name for action in verdict.actions] == ["github.git.push"]
+    assert github.last.body == b"".join(parts)
+
+
 @pytest.mark.parametrize("path", ["/api/v3/repos/o/r/pulls/1", "/api/v3/user"])
 def test_large_streamed_body_is_sent_whole(configuration: Path, github: Standin, path: str) -> None:
     parts = [b"x" * MAX_INSPECTED, b"y", b"z"]

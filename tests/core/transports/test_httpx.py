@@ -239,6 +239,21 @@ def test_streamed_body_is_judged_by_what_it_says(
 
 
 @pytest.mark.parametrize("streamed", [True, False])
+def test_large_push_is_judged_by_its_beginning(
+    client: httpx.Client, github: Standin, recorder: MemoryRecorder, streamed: bool
+) -> None:
+    line = b"%b %b refs/heads/main\0 report-status" % (b"1" * 40, b"2" * 40)
+    parts = [b"%04x%b0000" % (len(line) + 4, line), b"x" * MAX_INSPECTED, b"the rest"]
+    client.post(
+        github.url + "/o/r.git/git-receive-pack",
+        content=iter(parts) if streamed else b"".join(parts),
+        headers={"Content-Type": "application/x-git-receive-pack-request"},
+    )
+    assert names_of(recorder.records[0]) == ["github.git.push"]
+    assert github.last.body == b"".join(parts)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
 def test_body_over_the_limit_is_opaque_and_sent_whole(
     client: httpx.Client, github: Standin, recorder: MemoryRecorder, streamed: bool
 ) -> None:
