@@ -5,3 +5,4 @@ from __future__ import annotations
 from tests.cli.conftest import environment as environment
 from tests.cli.conftest import folder as folder
 from tests.cli.conftest import screen as screen
+from tests.cli.conftest import tf as tf

@@ -12,15 +12,30 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import ClassVar, NamedTuple
 
-from tameflare_core.action import Action
-from tameflare_core.builtin.github_bodies import DECIDING_KEYS, FURTHER_ACTIONS, REFINEMENTS
+from tameflare_core.action import Access, Action
+from tameflare_core.builtin.github_bodies import FURTHER_ACTIONS, REFINEMENTS, told_by_body
+from tameflare_core.builtin.github_git import (
+    GIT_ACTIONS,
+    GIT_BODY_ACTIONS,
+    GIT_FIELDS,
+    GIT_REFINEMENTS,
+    SITE,
+    git_placement,
+    git_rows,
+)
+from tameflare_core.builtin.github_graphql import (
+    GRAPHQL_ACTIONS,
+    GRAPHQL_FIELDS,
+    ROOT_FIELDS,
+    graphql_actions,
+    graphql_rows,
+)
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.catalogue import CatalogueConnector, folded_path
 from tameflare_core.errors import OpaqueBody
 from tameflare_core.hookspecs import hookimpl
-from tameflare_core.injection.placement import Header
+from tameflare_core.injection.placement import Header, Placement
 from tameflare_core.parsers.route_table import Match, Route, RouteTable
-from tameflare_core.parsers.strict_json import json_object
 from tameflare_core.request import OutboundRequest
 
 __all__ = ["GitHub", "register_connectors"]
@@ -46,28 +61,42 @@ _NAMED = {
 }
 
 
+# No repository's name ends so: GitHub takes it for the one without.
+_GIT_ENDING = re.compile(r"(?:\.git)+$")
+
+
 class _Place(NamedTuple):
-    """Where the parts of the service are at one server, as lower-case paths."""
+    """Where the parts of the service are at one server, as lower-case paths.
+
+    Attributes:
+        api: where the operations of the catalogue start.
+        graphql: the endpoints of GraphQL.
+        root: what holds all of these, if the site is at the same host.
+    """
 
     api: tuple[str, ...]
     graphql: frozenset[str]
+    root: str | None
 
 
-_GITHUB_COM = _Place(api=("",), graphql=frozenset({"/graphql"}))
+_SITE_HOST = "github.com"
+_GITHUB_COM = _Place(api=("",), graphql=frozenset({"/graphql"}), root=None)
 
 
 class GitHub(CatalogueConnector):
-    """GitHub's REST API.
+    """GitHub's REST and GraphQL APIs, and git over HTTPS.
 
-    On github.com it owns `api.github.com` and `uploads.github.com`; with a `base_url` of
-    `https://HOST/api/v3` it owns HOST, where uploads live below `/api/uploads`.
+    On github.com it owns `api.github.com`, `uploads.github.com` and `github.com` itself; with a
+    `base_url` of `https://HOST/api/v3` it owns HOST, where uploads live below `/api/uploads` and
+    the site outside `/api`.
     """
 
     type = "github"
     provider = "github"
     placement = Header()
+    probe = "GET /rate_limit"
     catalogue_file = files(__package__) / "catalogs" / "github.tsv"
-    home = ("api.github.com", "uploads.github.com")
+    home = ("api.github.com", "uploads.github.com", _SITE_HOST)
     tail_params = _TAIL_PARAMS
     slash_params = _TAIL_PARAMS | {
         "assignee",
@@ -98,10 +127,11 @@ class GitHub(CatalogueConnector):
             "template_repo",
             "username",
         }
+        | ROOT_FIELDS
     )
-    body_actions = frozenset(REFINEMENTS)
-    further_actions = FURTHER_ACTIONS
-    further_fields = frozenset(key for _, key in _NAMED.values())
+    body_actions = frozenset(REFINEMENTS) | GIT_BODY_ACTIONS
+    further_actions = FURTHER_ACTIONS | GIT_ACTIONS | GRAPHQL_ACTIONS
+    further_fields = GIT_FIELDS | GRAPHQL_FIELDS | {key for _, key in _NAMED.values()}
 
     def __init__(self, settings: ConnectorSettings) -> None:
         super().__init__(settings)
@@ -115,21 +145,42 @@ class GitHub(CatalogueConnector):
             self._place = _Place(
                 api=(prefix, f"{api}/uploads"),
                 graphql=frozenset({f"{prefix}/graphql", f"{api}/graphql"}),
+                root=api,
             )
 
     @classmethod
+    def rows(cls) -> Sequence[Route]:
+        return [*super().rows(), *git_rows(), *graphql_rows()]
+
+    @classmethod
     def matched(cls, rows: Sequence[Route]) -> Sequence[Route]:
+        # Those of GraphQL are no paths.
+        rows = [row for row in rows if row.path.startswith("/")]
         # GitHub takes POST for PATCH, for clients that have no PATCH. Rows of POST itself come
         # later and so are the ones that count.
         return [*(replace(row, method="POST") for row in rows if row.method == "PATCH"), *rows]
 
     def below(self, request: OutboundRequest) -> str | None:
         path = request.path.removesuffix("/")
+        if self._at_site(request):
+            return SITE + path
         for prefix in self._place.api:
             start, rest = path[: len(prefix)], path[len(prefix) :]
             if start.lower() == prefix and (rest == "" or rest.startswith("/")):
                 return rest or "/"
         return None
+
+    def _at_site(self, request: OutboundRequest) -> bool:
+        root = self._place.root
+        if root is None:
+            return request.host == _SITE_HOST
+        return not f"{request.path.lower()}/".startswith(f"{root}/")
+
+    def placement_for(self, request: OutboundRequest, configured: Placement) -> Placement | None:
+        if not self._at_site(request):
+            return configured
+        # Of the site, only git and Git LFS take tokens.
+        return git_placement(configured) if self._find(request) is not None else None
 
     def find(self, table: RouteTable, method: str, path: str) -> Match | None:
         match = table.match(method, path)
@@ -151,21 +202,29 @@ class GitHub(CatalogueConnector):
         return dict(zip(_SCOPES.get(kind, ()), values, strict=False))
 
     def spelled(self, key: str, value: str) -> str:
-        # No repository's name ends in `.git`: GitHub takes it for the one without.
         value = super().spelled(key, value)
-        return value.removesuffix(".git") if key in self.case_insensitive else value
+        return _GIT_ENDING.sub("", value) if key in self.case_insensitive else value
+
+    def needs_body(self, request: OutboundRequest) -> bool:
+        return self._is_graphql(request) or super().needs_body(request)
 
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
+        if self._is_graphql(request):
+            return graphql_actions(request)
         if folded_path(request.path) in self._place.graphql:
-            # A GraphQL document can do anything that the REST operations can.
-            raise OpaqueBody("GraphQL requests are not read")
+            # Whether GitHub folds paths is not known, and a document can do anything.
+            raise OpaqueBody("path may be taken for that of GraphQL")
         return super().parse(request)
 
+    def _is_graphql(self, request: OutboundRequest) -> bool:
+        path = request.path.removesuffix("/")
+        return path in self._place.graphql and not self._at_site(request)
+
     def refine(self, action: Action, request: OutboundRequest) -> Sequence[Action]:
-        refinement = REFINEMENTS.get(action.name)
-        if refinement is None:
-            return (action,)
-        return refinement(action, json_object(request, DECIDING_KEYS))
+        of_git = GIT_REFINEMENTS.get(action.name)
+        if of_git is not None:
+            return of_git(action, request)
+        return (action,) if action.access is Access.READ else told_by_body(action, request)
 
 
 @hookimpl

@@ -1,14 +1,16 @@
-"""GitHub operations of which the body tells what they do: close, force, create, publish."""
+"""What the bodies of GitHub's operations say: close, force, create, publish, on which branch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tameflare_core.action import Action, Category, Risk
-from tameflare_core.parsers.strict_json import Json
+from tameflare_core.errors import OpaqueBody
+from tameflare_core.parsers.strict_json import Json, json_object
+from tameflare_core.request import BodyState, OutboundRequest
 
-__all__ = ["DECIDING_KEYS", "FURTHER_ACTIONS", "REFINEMENTS"]
+__all__ = ["FURTHER_ACTIONS", "REFINEMENTS", "told_by_body"]
 
 type Refinement = Callable[[Action, Mapping[str, Json]], tuple[Action, ...]]
 
@@ -21,12 +23,41 @@ _REPO_CHANGE_VISIBILITY = "github.repo.change_visibility"
 FURTHER_ACTIONS = frozenset(
     {_BRANCH_FORCE_UPDATE, _FILE_CREATE, _ISSUE_CLOSE, _PR_CLOSE, _REPO_CHANGE_VISIBILITY}
 )
-DECIDING_KEYS = frozenset({"force", "private", "sha", "state", "visibility"})
+_DECIDING_KEYS = frozenset({"branch", "force", "private", "sha", "state", "visibility"})
 _WORKFLOWS = ".github/workflows/"
+
+
+def told_by_body(action: Action, request: OutboundRequest) -> Sequence[Action]:
+    """The actions of a write, with the members of its JSON body as params where it was read.
+
+    Args:
+        action: that of its row.
+        request: its body has been read if the action is one of `REFINEMENTS`.
+
+    Raises:
+        OpaqueBody: the body decides what is done, and cannot be read in one way.
+    """
+    refinement = REFINEMENTS.get(action.name)
+    if refinement is not None:
+        return refinement(action, _deciding(request))
+    if request.body.state is BodyState.ABSENT:
+        return (action,)
+    try:
+        return (replace(action, params=json_object(request)),)
+    except OpaqueBody:
+        return (replace(action, params_complete=False),)
+
+
+def _deciding(request: OutboundRequest) -> Mapping[str, Json]:
+    # GitHub may take what the body lacks from the query.
+    if request.query and any(map(request.query_values, _DECIDING_KEYS)):
+        raise OpaqueBody("the query has a parameter that belongs into the body")
+    return json_object(request, _DECIDING_KEYS)
 
 
 def _closing(name: str) -> Refinement:
     def refine(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
+        update = replace(update, params=body)
         if body.get("state") in (None, "open"):
             return (update,)
         close = replace(update, name=name)
@@ -37,14 +68,30 @@ def _closing(name: str) -> Refinement:
 
 
 def _file(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
-    written = replace(update, name=_FILE_CREATE) if body.get("sha") in (None, "") else update
+    written = _on_branch(update, body)
+    if body.get("sha") in (None, ""):
+        written = replace(written, name=_FILE_CREATE)
     if not written.resource["path"].lower().startswith(_WORKFLOWS):
         return (written,)
     categories = written.categories | {Category.CODE_EXECUTION}
     return (replace(written, risk=Risk.HIGH, categories=categories),)
 
 
+def _file_deletion(delete: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
+    return (_on_branch(delete, body),)
+
+
+def _on_branch(change: Action, body: Mapping[str, Json]) -> Action:
+    branch = body.get("branch")
+    if not isinstance(branch, str):
+        # It is the default branch, and which that is only GitHub knows.
+        return replace(change, params=body, resource_complete=False)
+    resource = {**change.resource, "branch": branch.removeprefix("refs/heads/")}
+    return replace(change, params=body, resource=resource)
+
+
 def _branch(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
+    update = replace(update, params=body)
     if body.get("force") in (None, False):
         return (update,)
     categories = update.categories | {Category.DESTRUCTIVE}
@@ -52,6 +99,7 @@ def _branch(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
 
 
 def _repository(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
+    update = replace(update, params=body)
     if not body.keys() & {"private", "visibility"}:
         return (update,)
     categories = update.categories | {Category.DATA_EXPORT}
@@ -64,6 +112,7 @@ def _repository(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
 # Operations of which the body tells what they do.
 REFINEMENTS: Mapping[str, Refinement] = {
     "github.branch.update": _branch,
+    "github.file.delete": _file_deletion,
     "github.file.update": _file,
     "github.issue.update": _closing(_ISSUE_CLOSE),
     "github.pr.update": _closing(_PR_CLOSE),

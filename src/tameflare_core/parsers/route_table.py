@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,13 +11,9 @@ from tameflare_core.action import Access, Category, Risk, action_name
 from tameflare_core.canonical import canonical_path
 from tameflare_core.errors import RequestRejected
 
-__all__ = ["Match", "Route", "RouteTable", "folded_path", "path_template", "read_catalogue"]
+__all__ = ["Match", "Route", "RouteTable", "path_template", "read_catalogue"]
 
 _PARAMETER = re.compile(r"\{[A-Za-z0-9_-]+\}")
-
-# What some routers drop before they look at a path: `;parameters`, encoded spaces and delimiters
-# with what follows them, the name of a format. (In lower case.)
-_DROPPED = re.compile(r"(?:;|%20|%23|%3[bf])[^/]*|\.(?:json|xml)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +59,6 @@ def path_template(path: str) -> str:
             " `{name}`, and no name stands twice"
         )
     return path
-
-
-def folded_path(path: str) -> str:
-    """What a lenient router may take the canonical `path` for, in lower case."""
-    return _DROPPED.sub("", path.lower()) or "/"
 
 
 class Match(NamedTuple):
@@ -161,8 +152,12 @@ def _walk(
     return None if row is None else (row, [*values, "/".join(segments[index:])])
 
 
-def read_catalogue(text: str) -> list[Route]:
+def read_catalogue(text: str, *, place: Callable[[str], str] = path_template) -> list[Route]:
     """Read a catalogue: tab-separated `method path action access risk categories`, with a header.
+
+    Args:
+        text: the catalogue.
+        place: what a path has to be; it returns it in its one form.
 
     Raises:
         ValueError: a row that is not of that form.
@@ -170,14 +165,14 @@ def read_catalogue(text: str) -> list[Route]:
     header, *lines = text.splitlines()
     if header.split("\t") != ["method", "path", "action", "access", "risk", "categories"]:
         raise ValueError("not a catalogue: its first line is not the expected header")
-    return [_row(line) for line in lines]
+    return [_row(line, place) for line in lines]
 
 
-def _row(line: str) -> Route:
+def _row(line: str, place: Callable[[str], str]) -> Route:
     method, path, action, access, risk, categories = line.split("\t")
     return Route(
         method=method,
-        path=path_template(path),
+        path=place(path),
         action=action_name(action),
         access=Access(access),
         risk=Risk(risk),
