@@ -17,6 +17,7 @@ __all__ = ["app"]
 _COMMANDS = (
     "init",
     "run",
+    "mcp",
     "gateway",
     "explain",
     "logs",

@@ -10,7 +10,8 @@ import pytest
 from tests.cli.harness import Run
 
 COMMANDS = (
-    "init", "run", "gateway", "explain", "logs", "credentials", "connectors", "doctor",
+    "init", "run", "gateway", "explain", "logs", "mcp", "credentials", "connectors",
+    "doctor",
 )  # fmt: skip
 
 
