@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
     from tameflare_core.connectors.base import opaque_action as opaque_action
     from tameflare_core.connectors.base import unmapped_action as unmapped_action
+    from tameflare_core.connectors.catalogue import CatalogueConnector as CatalogueConnector
     from tameflare_core.connectors.matching import BaseUrl as BaseUrl
     from tameflare_core.connectors.matching import Origin as Origin
     from tameflare_core.decision import Decision as Decision
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from tameflare_core.parsers.route_table import Match as Match
     from tameflare_core.parsers.route_table import Route as Route
     from tameflare_core.parsers.route_table import RouteTable as RouteTable
+    from tameflare_core.parsers.strict_json import json_object as json_object
     from tameflare_core.parsers.strict_json import parse_json as parse_json
     from tameflare_core.permission import ActionPattern as ActionPattern
     from tameflare_core.permission import Permission as Permission
@@ -113,6 +115,7 @@ __all__ = [
     "Body",
     "BodyState",
     "BoundConnector",
+    "CatalogueConnector",
     "Category",
     "ClientGone",
     "ConfigError",
@@ -169,6 +172,7 @@ __all__ = [
     "__version__",
     "enforce",
     "hookimpl",
+    "json_object",
     "load_plugins",
     "opaque_action",
     "parse_json",
@@ -196,6 +200,7 @@ _HOMES = {
     "Body": "request",
     "BodyState": "request",
     "BoundConnector": "gateway",
+    "CatalogueConnector": "connectors.catalogue",
     "Category": "action",
     "ClientGone": "errors",
     "ConfigError": "errors",
@@ -251,6 +256,7 @@ _HOMES = {
     "WithdrawApproval": "enforcement",
     "enforce": "enforcement",
     "hookimpl": "hookspecs",
+    "json_object": "parsers.strict_json",
     "load_plugins": "plugins",
     "opaque_action": "connectors.base",
     "parse_json": "parsers.strict_json",

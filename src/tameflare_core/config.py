@@ -267,6 +267,9 @@ class _Binding:
             return None
         for key in sorted(set(part.options) - kind.options):
             self._problem((*place, key), f"unknown key for a connector of type `{part.type}`")
+        for key in () if kind.takes_credential else ("credential", "auth"):
+            if getattr(part, key) is not None:
+                self._problem((*place, key), f"a connector of type `{part.type}` takes none")
         connector = self._built(kind, part, name, place)
         if connector is None:
             return None
@@ -310,6 +313,7 @@ class _Binding:
                     hosts=part.hosts,
                     actions=tuple(routes),
                     options=part.options,
+                    folder=self._config._folder,
                 )
             )
         return None
@@ -339,7 +343,7 @@ class _Binding:
                 continue
             with self._at(*place, "action"):
                 pattern = ActionPattern(part.action)
-                _check_reachable(pattern, bound.connector)
+                bound.check_reachable(pattern)
                 self._check_resource(part, bound.connector, place)
                 folded = bound.connector.case_insensitive
                 yield Permission(
@@ -364,23 +368,6 @@ class _Binding:
             self._problem(
                 (*place, "resource", key), "no action of this connector has this resource field"
             )
-
-
-def _check_reachable(pattern: ActionPattern, connector: Connector) -> None:
-    # A deny rule that can never match is a hole that looks like a wall.
-    own = {route.action for route in connector.settings.actions}
-    providers = {connector.provider} | {name.split(".", 1)[0] for name in own}
-    if pattern.segments[0] not in {"*", *providers}:
-        expected = " or ".join(f"`{provider}.`" for provider in sorted(providers))
-        raise ValueError(
-            f"`{pattern.text}` matches nothing: this connector's actions start with {expected}"
-        )
-    known = connector.known_actions
-    if known is None or len(pattern.segments) < 2 or pattern.segments[1] in {"unmapped", "opaque"}:
-        return
-    names = known | own
-    if pattern.text not in names and not any(map(pattern.covers, names)):
-        raise ValueError(f"`{pattern.text}` matches no action of this connector")
 
 
 _WORDS = {

@@ -12,7 +12,17 @@ from types import ModuleType
 import pluggy
 
 from tameflare_core import hookspecs
-from tameflare_core.builtin import credentials, generic, github
+from tameflare_core.builtin import (
+    anthropic,
+    credentials,
+    generic,
+    github,
+    mcp,
+    openai,
+    slack,
+    stripe,
+    webhook,
+)
 from tameflare_core.connectors.base import Connector
 from tameflare_core.errors import PluginError
 from tameflare_core.injection.placement import Placement
@@ -26,7 +36,17 @@ ENTRY_POINT_GROUP = "tameflare"
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 _SCHEME = re.compile(r"[a-z0-9]+")
 
-_BUILTIN: tuple[ModuleType, ...] = (credentials, generic, github)
+_BUILTIN: tuple[ModuleType, ...] = (
+    anthropic,
+    credentials,
+    generic,
+    github,
+    mcp,
+    openai,
+    slack,
+    stripe,
+    webhook,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,13 @@ class YamlSource:
     _lines: dict[Place, int] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, text: str, name: str) -> YamlSource:
+    def parse(cls, text: str, name: str, *, numbers_as_keys: bool = False) -> YamlSource:
         """Parse one YAML document.
+
+        Args:
+            text: the document.
+            name: what to call it in messages.
+            numbers_as_keys: whether a key may be a number, as in the `responses` of OpenAPI.
 
         Raises:
             ConfigError: it is not YAML, a mapping has a key twice or one that is no text, or it
@@ -52,7 +57,7 @@ class YamlSource:
                 node = loader.get_single_node()
                 source = cls(name, None)
                 if node is not None:
-                    source._note((), node)
+                    source._note((), node, {_TEXT, _NUMBER} if numbers_as_keys else {_TEXT})
                     source.data = loader.construct_document(node)
                 return source
             finally:
@@ -85,14 +90,14 @@ class YamlSource:
         what = _redacted(f"{key}: {message}" if key else message)
         return f"{self.name}:{line}: {what}"
 
-    def _note(self, place: Place, node: yaml.Node) -> None:
+    def _note(self, place: Place, node: yaml.Node, keys: set[str]) -> None:
         self._lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
             for index, item in enumerate(node.value):
-                self._note((*place, index), item)
+                self._note((*place, index), item, keys)
         elif isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                if key.tag != _TEXT:
+                if key.tag not in keys:
                     # `on`, `yes`, `1`, `~` and `<<` are something else.
                     raise _wrong("a key that is no text to YAML: put it in quotes", key)
                 below = (*place, key.value)
@@ -103,10 +108,11 @@ class YamlSource:
                     )
                     raise ConfigError(message)
                 self._lines[below] = key.start_mark.line + 1
-                self._note(below, value)
+                self._note(below, value, keys)
 
 
 _TEXT = "tag:yaml.org,2002:str"
+_NUMBER = "tag:yaml.org,2002:int"
 
 
 class _Loader(yaml.SafeLoader):

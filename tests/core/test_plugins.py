@@ -70,7 +70,16 @@ def load(*extra: object, builtin: bool = False) -> Plugins:
 
 def test_builtin_plugins_come_through_the_same_hooks() -> None:
     plugins = load(builtin=True)
-    assert set(plugins.connectors) == {"generic", "github"}
+    assert set(plugins.connectors) == {
+        "anthropic",
+        "generic",
+        "github",
+        "mcp",
+        "openai",
+        "slack",
+        "stripe",
+        "webhook",
+    }
     assert {"env", "file"} <= set(plugins.credential_sources)
 
 

@@ -151,3 +151,13 @@ def test_any_text_is_read_or_refused(structure: str, text: str) -> None:
         except ConfigError as error:
             problems = error.problems
         assert all(problem.startswith("t.yaml:") for problem in problems)
+
+
+def test_number_is_a_key_only_where_the_reader_says_so() -> None:
+    text = "responses:\n  200: found"
+    source = YamlSource.parse(text, "t.yaml", numbers_as_keys=True)
+    assert source.data == {"responses": {200: "found"}}
+    with pytest.raises(ConfigError, match="a key that is no text to YAML"):
+        YamlSource.parse(text, "t.yaml")
+    with pytest.raises(ConfigError, match="given twice"):
+        YamlSource.parse(f"{text}\n  '200': x", "t.yaml", numbers_as_keys=True)

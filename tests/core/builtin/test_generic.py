@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from textwrap import dedent
+
 import pytest
 
 from tameflare_core.action import Access, Action, Category, Risk
@@ -9,6 +12,7 @@ from tameflare_core.builtin.generic import Generic
 from tameflare_core.canonical import Ambiguity
 from tameflare_core.connectors.base import ConnectorSettings
 from tameflare_core.connectors.matching import BaseUrl
+from tameflare_core.errors import RequestRejected
 from tameflare_core.parsers.route_table import Route
 from tameflare_core.request import OutboundRequest
 
@@ -61,11 +65,55 @@ def test_named_action_covers_its_path_with_and_without_a_slash(path: str) -> Non
     assert action.resource == {"id": "7"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/v2/contacts", "/v2/contacts/7/x", "/V2/contacts/7", "/v3/contacts/7"]
-)
+@pytest.mark.parametrize("path", ["/v2/contacts", "/v2/contacts/7/x", "/v3/contacts/7", "/A;b/C"])
 def test_other_path_is_named_by_its_method(path: str) -> None:
     assert parsed("DELETE", path).name == "http.delete"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/V2/contacts/7",
+        "/v2/Contacts/7/",
+        "/v2/contacts;a/7",
+        "/v2;/contacts/7",
+        "/v2/contacts%20/7",
+    ],
+)
+def test_path_that_only_looks_different_is_refused(path: str) -> None:
+    with pytest.raises(RequestRejected, match="in case or decoration only"):
+        parsed("DELETE", path)
+    assert parsed("GET", path).name == "http.get"
+
+
+def test_parameter_that_looks_like_another_name_is_refused() -> None:
+    every = Route(
+        method="DELETE",
+        path="/v2/contacts/all",
+        action="crm.contact.delete_all",
+        access=Access.WRITE,
+        risk=Risk.CRITICAL,
+    )
+    one = connector(actions=(DELETE_CONTACT, every))
+    assert parsed("DELETE", "/v2/contacts/Bob;x", one).name == "crm.contact.delete"
+    for path in ("/v2/contacts/ALL", "/v2/contacts/all;x", "/v2/contacts/all.json"):
+        with pytest.raises(RequestRejected, match="in case or decoration only"):
+            parsed("DELETE", path, one)
+
+
+def test_spelling_of_the_template_is_taken_as_it_is() -> None:
+    routes = [
+        Route(method="GET", path=path, action=action, access=Access.READ, risk=Risk.LOW)
+        for path, action in [
+            ("/a", "crm.a.get"),
+            ("/a.json", "crm.a.export"),
+            ("/B/{id}", "crm.b.x"),
+        ]
+    ]
+    one = connector(actions=tuple(routes))
+    assert parsed("GET", "/a", one).name == "crm.a.get"
+    assert parsed("GET", "/a.json", one).name == "crm.a.export"
+    assert parsed("GET", "/B/X", one).name == "crm.b.x"
 
 
 def test_named_actions_start_below_the_base_url() -> None:
@@ -73,6 +121,9 @@ def test_named_actions_start_below_the_base_url() -> None:
     assert parsed("DELETE", "/api/v2/contacts/7", one).name == "crm.contact.delete"
     assert parsed("DELETE", "/v2/contacts/7", one).name == "http.delete"
     assert parsed("GET", "/api", one).name == "http.get"
+    assert parsed("DELETE", "/API/v2/contacts/7", one).name == "crm.contact.delete"
+    with pytest.raises(RequestRejected, match="in case or decoration only"):
+        parsed("DELETE", "/api;x/v2/contacts/7", one)
     assert [str(origin) for origin in one.origins] == ["https://a.example:443"]
 
 
@@ -113,3 +164,87 @@ def test_option_that_is_no_boolean_is_refused(value: object) -> None:
 
 def test_resource_fields_are_those_of_its_actions() -> None:
     assert connector().resource_fields == {"host", "path", "id"}
+
+
+# OpenAPI
+
+CRM = """\
+openapi: 3.0.3
+servers: [{url: https://a.example/v2}]
+paths:
+  /contacts:
+    get: {tags: [contacts], operationId: list_contacts}
+  /contacts/{contact}:
+    get: {tags: [contacts], operationId: get_contact}
+    delete: {tags: [contacts], operationId: delete_contact}
+  /contacts/all:
+    delete: {tags: [contacts], operationId: delete_everyone}
+"""
+
+
+def documented(folder: Path, **settings: object) -> Generic:
+    (folder / "crm.yaml").write_text(dedent(CRM))
+    values = {"actions": (), "options": {"openapi": "crm.yaml"}, "folder": folder} | settings
+    return connector(**values)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "resource"),
+    [
+        ("GET", "/v2/contacts", "crm.contacts.list", {}),
+        ("HEAD", "/v2/contacts/", "crm.contacts.list", {}),
+        ("DELETE", "/v2/contacts/7", "crm.contacts.delete_contact", {"contact": "7"}),
+        ("DELETE", "/v2/contacts/all", "crm.contacts.delete_everyone", {}),
+        ("POST", "/v2/contacts", "http.post", {"host": "a.example", "path": "/v2/contacts"}),
+        ("GET", "/contacts", "http.get", {"host": "a.example", "path": "/contacts"}),
+    ],
+)
+def test_operations_of_the_document_are_named(
+    method: str, path: str, name: str, resource: dict[str, str], tmp_path: Path
+) -> None:
+    one = documented(tmp_path)
+    action = parsed(method, path, one)
+    assert (action.name, action.resource) == (name, resource)
+    assert action.name in one.known_actions
+    assert set(resource) <= one.resource_fields
+
+
+def test_document_says_what_its_methods_are(tmp_path: Path) -> None:
+    action = parsed("DELETE", "/v2/contacts/7", documented(tmp_path))
+    assert (action.access, action.risk) == (Access.WRITE, Risk.HIGH)
+    assert action.categories == {Category.DESTRUCTIVE}
+
+
+def test_actions_go_before_the_document(tmp_path: Path) -> None:
+    one = documented(tmp_path, actions=(DELETE_CONTACT,))
+    assert parsed("DELETE", "/v2/contacts/7", one).name == "crm.contact.delete"
+    assert parsed("DELETE", "/v2/contacts/all", one).name == "crm.contact.delete"
+    assert parsed("GET", "/v2/contacts/7", one).name == "crm.contacts.get_contact"
+
+
+def test_document_starts_below_the_base_url(tmp_path: Path) -> None:
+    one = documented(tmp_path, hosts=(), base_url=BaseUrl.parse("https://a.example/crm/v2"))
+    assert parsed("GET", "/crm/v2/contacts", one).name == "crm.contacts.list"
+
+
+def test_lookalike_of_a_documented_path_is_refused(tmp_path: Path) -> None:
+    one = documented(tmp_path)
+    for path in ("/v2/Contacts", "/v2/contacts.json", "/v2/contacts;x"):
+        with pytest.raises(RequestRejected, match="in case or decoration only"):
+            parsed("GET", path, one)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (1, "`openapi` is the name of a file"),
+        ("", "`openapi` is the name of a file"),
+        ("none.yaml", "`openapi`: none.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_document_that_cannot_be_read_is_refused(
+    value: object, problem: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"^`openapi`") as refused:
+        documented(tmp_path, options={"openapi": value})
+    assert str(refused.value) == problem
