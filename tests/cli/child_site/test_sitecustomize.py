@@ -60,7 +60,9 @@ def test_requests_verify_with_the_bundle(python: Python) -> None:
 
 def test_other_imports_are_left_alone(python: Python) -> None:
     assert python("import json, email.message; print(json.dumps(1))") == "1\n"
-    assert "ModuleNotFoundError: No module named 'stripe'" in python("import stripe")
+    without_packages = "sys.path[:] = [one for one in sys.path if 'site-packages' not in one]"
+    shown = python(f"import sys; {without_packages}; import stripe")
+    assert "ModuleNotFoundError: No module named 'stripe'" in shown
 
 
 def test_own_sitecustomize_runs_as_well(python: Python, tmp_path: Path) -> None:
