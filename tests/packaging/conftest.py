@@ -67,7 +67,7 @@ def laptop(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
     return _environment(
         tmp_path_factory.mktemp("environments") / "laptop",
         sys.executable,
-        *(wheels[name] for name in ("tameflare-core", "tameflare-cli", "tameflare-acme")),
+        *(wheels[name] for name in ("tameflare-core", "tameflare-cli", "tameflare-crm")),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MEMBERS = sorted(path.parent for path in (ROOT / "src").glob("*/pyproject.toml"))
-EXAMPLE = ROOT / "docs" / "examples" / "tameflare-acme"
+EXAMPLE = ROOT / "docs" / "examples" / "tameflare-crm"
 
 
 class CommandFailed(AssertionError):

@@ -20,6 +20,7 @@ CONFIGURATIONS = [
     for document, block in EXAMPLES
     if block.language == "yaml" and "version: 1\n" in block.text
 ]
+TUTORIAL = ROOT / "docs" / "how-to" / "write-a-connector.md"
 RUNNABLE = [
     pytest.param(document, id=str(document.relative_to(ROOT)))
     for document in documents()
@@ -39,12 +40,27 @@ def test_configuration_in_a_document_loads(
     for connector in yaml.safe_load(block.text).get("connectors", []):
         if "ca_file" in connector:
             (tmp_path / connector["ca_file"]).touch()
+    for other in blocks(document):
+        if other.title:
+            file = tmp_path / other.title
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(other.text)
     extra = []
-    if document.is_relative_to(EXAMPLE):
+    if document.is_relative_to(EXAMPLE) or document == TUTORIAL:
         monkeypatch.syspath_prepend(EXAMPLE / "src")
-        extra.append(importlib.import_module("tameflare_acme"))
+        extra.append(importlib.import_module("tameflare_crm"))
     config = GatewayConfig.from_text(block.text, name=document.name, folder=tmp_path)
     config.bind(load_plugins(extra))
+
+
+def test_tutorial_shows_the_files_of_the_example() -> None:
+    shown = {block.title: block.text for block in blocks(TUTORIAL) if block.title}
+    files_of_example = {
+        str(path.relative_to(EXAMPLE.parent)): path.read_text("utf-8")
+        for path in files()
+        if path.is_relative_to(EXAMPLE) and path.name not in {"README.md", "py.typed"}
+    }
+    assert shown == files_of_example
 
 
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)")

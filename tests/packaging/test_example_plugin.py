@@ -11,14 +11,13 @@ from tests.packaging.repository import EXAMPLE, run, tool
 
 CONFIGURATION = """\
 version: 1
-gateway: support-bot
+gateway: sales-bot
 connectors:
-  - type: acme
-    region: us
-    credential: acmevault:tickets
+  - type: crm
+    credential: env:CRM_KEY
 permissions:
-  - {connector: acme, action: "acme.*", access: read, decision: allow}
-  - {connector: acme, action: acme.ticket.close, decision: require_approval}
+  - {connector: crm, action: "crm.*", access: read, decision: allow}
+  - {connector: crm, action: crm.contact.archive, decision: require_approval}
 """
 
 JUDGE = """
@@ -34,8 +33,8 @@ except ConfigError as error:
     raise SystemExit
 request = OutboundRequest.from_url(
     "PATCH",
-    "https://api.us.acme.example/tickets/7",
-    body=Body.complete(b'{"status": "closed"}'),
+    "https://api.crm.example/v2/contacts/7",
+    body=Body.complete(b'{"archived": true}'),
 )
 verdict = point.decide(request, datetime.now(UTC))
 print(json.dumps({"action": verdict.actions[0].name, "decision": verdict.decision}))
@@ -49,7 +48,7 @@ def judged(environment: Environment, folder: Path, text: str) -> object:
 
 
 def test_installed_plugin_judges_its_requests(laptop: Environment, tmp_path: Path) -> None:
-    verdict = {"action": "acme.ticket.close", "decision": "require_approval"}
+    verdict = {"action": "crm.contact.archive", "decision": "require_approval"}
     assert judged(laptop, tmp_path, CONFIGURATION) == verdict
 
 
@@ -58,18 +57,18 @@ def test_absent_plugin_is_a_load_error(core_alone: Environment, tmp_path: Path) 
     assert isinstance(result, dict)
     (problem,) = result["problems"]
     assert problem.startswith(f"{tmp_path / 'tameflare.yaml'}:4: connectors[0].type: ")
-    assert "no connector type `acme`; there are: " in problem
+    assert "no connector type `crm`; there are: " in problem
     assert "generic, github" in problem
 
 
 def test_key_that_the_plugin_does_not_know_is_a_load_error(
     laptop: Environment, tmp_path: Path
 ) -> None:
-    text = CONFIGURATION.replace("region: us", "zone: us")
+    text = CONFIGURATION.replace("credential: env:CRM_KEY", "zone: us")
     result = judged(laptop, tmp_path, text)
     assert isinstance(result, dict)
     (problem,) = result["problems"]
-    assert problem.endswith(":5: connectors[0].zone: unknown key for a connector of type `acme`")
+    assert problem.endswith(":5: connectors[0].zone: unknown key for a connector of type `crm`")
 
 
 def test_plugin_passes_its_own_tests() -> None:
@@ -84,7 +83,7 @@ def test_plugin_type_checks_against_the_public_names() -> None:
         "--strict",
         "--config-file=",
         "-p",
-        "tameflare_acme",
+        "tameflare_crm",
         env={"MYPYPATH": str(EXAMPLE / "src")},
     )
 
