@@ -125,6 +125,7 @@ def child_environment(
     variables["SSL_CERT_DIR"] = str(trust.no_roots)
     variables["JAVA_TOOL_OPTIONS"] = _java_options(parent, proxy, trust)
     variables["PYTHONPATH"] = _python_path(parent)
+    variables |= _git_configuration(parent)
     return ChildEnvironment(variables=variables, removed=tuple(sorted(real)))
 
 
@@ -158,6 +159,18 @@ def _java_options(parent: Mapping[str, str], proxy: ProxyAddress, trust: TrustFi
     options = [f"-D{name}={value}" for name, value in settings.items()]
     quoted = [f'"{option}"' if " " in option else option for option in options]
     return " ".join([*filter(None, [parent.get("JAVA_TOOL_OPTIONS")]), *quoted])
+
+
+def _git_configuration(parent: Mapping[str, str]) -> dict[str, str]:
+    # Over HTTP/2, git 2.39 with curl 7.88 sometimes waits for itself for ever when the window is
+    # full at the end of a large push.
+    count = parent.get("GIT_CONFIG_COUNT", "")
+    number = int(count) if count.isascii() and count.isdigit() else 0
+    return {
+        "GIT_CONFIG_COUNT": str(number + 1),
+        f"GIT_CONFIG_KEY_{number}": "http.version",
+        f"GIT_CONFIG_VALUE_{number}": "HTTP/1.1",
+    }
 
 
 def _python_path(parent: Mapping[str, str]) -> str:

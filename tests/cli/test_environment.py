@@ -120,3 +120,11 @@ def test_token_is_quoted_in_the_url_and_shown_nowhere_else() -> None:
     proxy = ProxyAddress(host="h", port=1, token="a/b@c")
     assert proxy.url == "http://a%2Fb%40c:x@h:1"
     assert "a/b" not in repr(proxy)
+
+
+@pytest.mark.parametrize(("own", "number"), [({}, "0"), ({"GIT_CONFIG_COUNT": "2"}, "2")])
+def test_git_uses_http_1_beside_its_own_configuration(own: dict[str, str], number: str) -> None:
+    variables = made(**own).variables
+    assert variables["GIT_CONFIG_COUNT"] == str(int(number) + 1)
+    assert variables[f"GIT_CONFIG_KEY_{number}"] == "http.version"
+    assert variables[f"GIT_CONFIG_VALUE_{number}"] == "HTTP/1.1"
