@@ -6,7 +6,6 @@ are the bytes that were judged. Source: the Model Context Protocol, version 2025
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from tameflare_core.body import MAX_INSPECTED
+from tameflare_core.builtin.mcp_answers import error_answer
 from tameflare_core.decision import Refusal
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.enforcement import (
@@ -33,10 +33,7 @@ from tameflare_core.parsers.jsonrpc import Message, MessageKind, read_messages
 from tameflare_core.parsers.strict_json import Json, parse_json
 from tameflare_core.request import Body, OutboundRequest
 
-__all__ = ["ERROR_CODE", "StdioFrontend"]
-
-ERROR_CODE = -32043
-"""The code of a JSON-RPC error that stands for a refusal."""
+__all__ = ["StdioFrontend"]
 
 # Nothing is known yet of what becomes of a call: the server has it, and will answer for itself.
 _HANDED_OVER = 202
@@ -117,7 +114,7 @@ class StdioFrontend:
         self._say = say
         self._reading = anyio.CancelScope()
         self._ended = False
-        self._held: set[_Line] = set()
+        self._held: dict[_Line, list[Json]] = {}
 
     async def run(self, lines: AsyncIterator[bytes | None]) -> None:
         """Judge lines until their end or `stop`; what is held then is withdrawn."""
@@ -142,9 +139,9 @@ class StdioFrontend:
         await line.settled.wait()
 
     def _withdraw(self, ident: Json) -> None:
-        for line in self._held:
+        for line, awaited in self._held.items():
             # Who gives up on one call of a batch still waits for the others.
-            match line.awaited():
+            match awaited:
                 case [only] if type(only) is type(ident) and only == ident:
                     line.hold.cancel()
 
@@ -181,7 +178,7 @@ class StdioFrontend:
                 return await self._services.carry_out(command)
 
     async def _hold(self, command: AwaitApproval, line: _Line) -> Reply:
-        self._held.add(line)
+        self._held[line] = line.awaited()
         line.settled.set()
         if self._ended:
             line.hold.cancel()
@@ -191,7 +188,7 @@ class StdioFrontend:
                 if not line.hold.cancel_called:
                     return reply
         finally:
-            self._held.discard(line)
+            self._held.pop(line, None)
         raise ClientGone("the client no longer waits")
 
 
@@ -214,11 +211,4 @@ def _answer(line: _Line, refusal: Refusal) -> bytes:
     awaited = line.awaited()
     if not awaited:
         return b""
-    error = {
-        "code": ERROR_CODE,
-        "message": f"{refusal.title}: {refusal.detail}. {refusal.hint}",
-        "data": json.loads(refusal.body()),
-    }
-    answers = [{"jsonrpc": "2.0", "id": ident, "error": error} for ident in awaited]
-    said = answers if line.is_batch else answers[0]
-    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+    return error_answer(awaited, refusal, is_batch=line.is_batch) + b"\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import json
 from dataclasses import dataclass, field
+from typing import Self, override
 
 from tameflare_core.action import Action
 
@@ -13,6 +15,7 @@ __all__ = [
     "EnforcementLevel",
     "Judgement",
     "Refusal",
+    "RewordedRefusal",
     "Rule",
     "RuleKind",
     "Verdict",
@@ -186,3 +189,31 @@ class Refusal:
             ("x-tameflare-request-id", self.request_id),
             *self.headers,
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewordedRefusal(Refusal):
+    """A refusal in the words of the protocol that the client speaks, in place of problem details.
+
+    Attributes:
+        media_type: the type of `content`.
+        content: the body of the answer.
+    """
+
+    media_type: str
+    content: bytes
+
+    @classmethod
+    def of(cls, refusal: Refusal, *, status: int, media_type: str, content: bytes) -> Self:
+        """`refusal` with another status and body, and with its own header fields."""
+        own = {item.name: getattr(refusal, item.name) for item in dataclasses.fields(Refusal)}
+        return cls(**own | {"status": status}, media_type=media_type, content=content)
+
+    @override
+    def body(self) -> bytes:
+        return self.content
+
+    @override
+    def fields(self) -> list[tuple[str, str]]:
+        _, *rest = Refusal.fields(self)
+        return [("content-type", self.media_type), *rest]

@@ -345,6 +345,7 @@ class _Exchange:
                 yield from self.refuse(internal_error(self.id), "failed", why)
 
     def refuse(self, refusal: Refusal, outcome: str, error: str | None = None) -> Enforcement:
+        refusal = self._reworded(refusal)
         self.outcome = self.outcome or outcome
         self.status = refusal.status
         self.error = error
@@ -353,6 +354,16 @@ class _Exchange:
         except Exception as failure:  # noqa: BLE001  # it is recorded all the same
             self.status = None
             self.error = error or f"the refusal was not delivered: {type(failure).__name__}"
+
+    def _reworded(self, refusal: Refusal) -> Refusal:
+        request = self.request
+        if request is None or refusal.verdict is None:
+            return refusal
+        try:
+            bound = self.point().connector_for(request.scheme, request.host, request.port)
+            return refusal if bound is None else bound.connector.reworded(request, refusal)
+        except Exception:  # noqa: BLE001  # INVARIANT: what cannot be reworded is refused all the same
+            return refusal
 
     def record(self) -> TrafficRecord:
         return TrafficRecord(

@@ -10,9 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
-from tameflare_cli.mcp_stdio import ERROR_CODE, StdioFrontend
+from tameflare_cli.mcp_stdio import StdioFrontend
 from tameflare_core.approval import Answer, Approval, ApprovalState
 from tameflare_core.body import MAX_INSPECTED
+from tameflare_core.builtin.mcp_answers import ERROR_CODE
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import ApprovalUnavailable, UpstreamError
 from tameflare_core.frontend import AsyncServices, Credentials

@@ -38,7 +38,7 @@ permissions:
 
 HTTP_CLIENT = """\
 import anyio, sys
-from mcp import ClientSession
+from mcp import ClientSession, McpError
 from mcp.client.streamable_http import streamable_http_client
 
 async def main():
@@ -63,7 +63,12 @@ async def main():
                 await session.call_tool("go_on", {})
             print("finished", flush=True)
             if "denied" in sys.argv:
-                await session.call_tool("delete_note", {"name": "a"})
+                try:
+                    await session.call_tool("delete_note", {"name": "a"})
+                except McpError as error:
+                    print("denied", error.error.data["decision"], flush=True)
+                answer = await session.call_tool("read_note", {"name": "b"})
+                print("goes on", answer.content[0].text, flush=True)
 
 anyio.run(main)
 """
@@ -154,6 +159,19 @@ def test_denied_call_over_http_does_not_reach_the_server(server: Server, tf: Run
         if one["outcome"] == "denied"
     ]
     assert record["actions"][0]["name"] == "mcp.tools.call.delete_note"
+
+
+def test_session_survives_a_refusal_in_its_own_protocol(
+    server: Server, tf: Run, folder: Path
+) -> None:
+    config = folder / "tameflare.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("    tools:", "    jsonrpc_errors: true\n    tools:"))
+    url = f"https://localhost:{server.port}/mcp"
+    done = tf("run", "--", sys.executable, "client.py", url, "denied")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["denied deny", "goes on the note b"]
+    assert server.calls == ["read a", "read b"]
 
 
 STDIO_CONFIG = """\

@@ -32,7 +32,7 @@ from tameflare_core.builtin.github_graphql import (
 )
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.catalogue import CatalogueConnector, folded_path
-from tameflare_core.errors import OpaqueBody
+from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header, Placement
 from tameflare_core.parsers.route_table import Match, Route, RouteTable
@@ -54,6 +54,10 @@ _SCOPES = {
 # The links to further pages name repositories, organizations and users by their numbers.
 _BY_NUMBER = re.compile(r"/(repositories|organizations|user)/([0-9]+)((?:/.*)?)")
 _UNNAMED = "-"
+
+# Clients send the slashes of a branch's name as they are, in the middle of a path too.
+_OF_BRANCH = re.compile(r"(/repos/[^/]+/[^/]+/branches)/(.+)")
+_MAX_BELOW_BRANCH = 3
 _NAMED = {
     "repositories": (f"/repos/{_UNNAMED}/{_UNNAMED}", "repository_id"),
     "organizations": (f"/orgs/{_UNNAMED}", "org_id"),
@@ -63,6 +67,9 @@ _NAMED = {
 
 # No repository's name ends so: GitHub takes it for the one without.
 _GIT_ENDING = re.compile(r"(?:\.git)+$")
+
+
+_PADDED = re.compile("0[0-9]+")
 
 
 class _Place(NamedTuple):
@@ -97,7 +104,7 @@ class GitHub(CatalogueConnector):
     probe = "GET /rate_limit"
     catalogue_file = files(__package__) / "catalogs" / "github.tsv"
     home = ("api.github.com", "uploads.github.com", _SITE_HOST)
-    tail_params = _TAIL_PARAMS
+    tail_params = _TAIL_PARAMS | {"tag", "tree_sha"}
     slash_params = _TAIL_PARAMS | {
         "assignee",
         "branch",
@@ -183,18 +190,22 @@ class GitHub(CatalogueConnector):
         return git_placement(configured) if self._find(request) is not None else None
 
     def find(self, table: RouteTable, method: str, path: str) -> Match | None:
-        match = table.match(method, path)
+        match = _find_row(table, method, path)
         if match is not None:
             return match
         by_number = _BY_NUMBER.fullmatch(path)
         if by_number is None:
             return None
         kind, number, rest = by_number.groups()
+        if kind == "organizations" and rest.startswith("/team/"):
+            # Teams name themselves so; they have rows without the organization.
+            match = table.match(method, f"/teams/{rest.removeprefix('/team/')}")
+            return match and Match(match.route, {**match.params, "org_id": number}, complete=False)
         start, key = _NAMED[kind]
-        match = table.match(method, start + rest)
+        match = _find_row(table, method, start + rest)
         if match is None:
             return None
-        known = {name: value for name, value in match.params.items() if value != _UNNAMED}
+        known = dict(list(match.params.items())[start.count(f"/{_UNNAMED}") :])
         return Match(match.route, known | {key: number}, complete=False)
 
     def scope(self, path: str) -> Mapping[str, str]:
@@ -203,6 +214,8 @@ class GitHub(CatalogueConnector):
 
     def spelled(self, key: str, value: str) -> str:
         value = super().spelled(key, value)
+        if _PADDED.fullmatch(value) and key.endswith(("_number", "_id")):
+            raise RequestRejected(f"zeros before the number in `{key}`")
         return _GIT_ENDING.sub("", value) if key in self.case_insensitive else value
 
     def needs_body(self, request: OutboundRequest) -> bool:
@@ -225,6 +238,24 @@ class GitHub(CatalogueConnector):
         if of_git is not None:
             return of_git(action, request)
         return (action,) if action.access is Access.READ else told_by_body(action, request)
+
+
+def _find_row(table: RouteTable, method: str, path: str) -> Match | None:
+    match = table.match(method, path)
+    if match is not None:
+        return match
+    of_branch = _OF_BRANCH.fullmatch(path)
+    if of_branch is None:
+        return None
+    start, rest = of_branch.groups()
+    segments = rest.split("/")
+    for below in range(min(_MAX_BELOW_BRANCH, len(segments) - 2), -1, -1):
+        end = len(segments) - below
+        branch = "%2F".join(segments[:end])
+        match = table.match(method, "/".join((start, branch, *segments[end:])))
+        if match is not None:
+            return match
+    return None
 
 
 @hookimpl

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from urllib.parse import unquote_plus
 
 from tameflare_core.action import Action, Category, Risk
 from tameflare_core.errors import OpaqueBody
 from tameflare_core.parsers.strict_json import Json, json_object
-from tameflare_core.request import BodyState, OutboundRequest
+from tameflare_core.request import FORM_TYPE, BodyState, OutboundRequest
 
 __all__ = ["FURTHER_ACTIONS", "REFINEMENTS", "told_by_body"]
 
@@ -23,7 +25,7 @@ _REPO_CHANGE_VISIBILITY = "github.repo.change_visibility"
 FURTHER_ACTIONS = frozenset(
     {_BRANCH_FORCE_UPDATE, _FILE_CREATE, _ISSUE_CLOSE, _PR_CLOSE, _REPO_CHANGE_VISIBILITY}
 )
-_DECIDING_KEYS = frozenset({"branch", "force", "private", "sha", "state", "visibility"})
+_DECIDING_KEYS = frozenset({"branch", "force", "private", "ref", "sha", "state", "visibility"})
 _WORKFLOWS = ".github/workflows/"
 
 
@@ -50,9 +52,20 @@ def told_by_body(action: Action, request: OutboundRequest) -> Sequence[Action]:
 
 def _deciding(request: OutboundRequest) -> Mapping[str, Json]:
     # GitHub may take what the body lacks from the query.
-    if request.query and any(map(request.query_values, _DECIDING_KEYS)):
+    if _form_keys(request.query or "") & _DECIDING_KEYS:
         raise OpaqueBody("the query has a parameter that belongs into the body")
-    return json_object(request, _DECIDING_KEYS)
+    body = json_object(request, _DECIDING_KEYS)
+    # JSON that is not said to be JSON may be read as a form: `{"title":"&state=closed&"}`.
+    may_be_form = request.media_type in {"", FORM_TYPE}
+    if may_be_form and _form_keys(request.decoded_body().decode()) & _DECIDING_KEYS:
+        raise OpaqueBody("the body may be read as a form that says something else")
+    return body
+
+
+def _form_keys(text: str) -> set[str]:
+    # Older servers split at `;` too.
+    pairs = re.split("[&;]", text)
+    return {unquote_plus(pair.partition("=")[0]).strip().casefold() for pair in pairs}
 
 
 def _closing(name: str) -> Refinement:
@@ -83,11 +96,20 @@ def _file_deletion(delete: Action, body: Mapping[str, Json]) -> tuple[Action, ..
 
 def _on_branch(change: Action, body: Mapping[str, Json]) -> Action:
     branch = body.get("branch")
-    if not isinstance(branch, str):
+    if not isinstance(branch, str) or not branch.strip():
         # It is the default branch, and which that is only GitHub knows.
         return replace(change, params=body, resource_complete=False)
     resource = {**change.resource, "branch": branch.removeprefix("refs/heads/")}
     return replace(change, params=body, resource=resource)
+
+
+def _branch_creation(create: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
+    ref = body.get("ref")
+    if not isinstance(ref, str) or not ref.strip():
+        return (replace(create, params=body, resource_complete=False),)
+    # Elsewhere refs are written without their first segment, and rules are about all of them.
+    resource = {**create.resource, "ref": ref.removeprefix("refs/")}
+    return (replace(create, params=body, resource=resource),)
 
 
 def _branch(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
@@ -111,6 +133,7 @@ def _repository(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
 
 # Operations of which the body tells what they do.
 REFINEMENTS: Mapping[str, Refinement] = {
+    "github.branch.create": _branch_creation,
     "github.branch.update": _branch,
     "github.file.delete": _file_deletion,
     "github.file.update": _file,

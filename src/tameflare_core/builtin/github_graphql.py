@@ -260,7 +260,7 @@ def _as_rest(given: _Input) -> dict[str, Json]:
 def _commit(actions: _Rows, given: _Input) -> Iterator[Action]:
     branch, changes = _object(given.get("branch")), _object(given.get("fileChanges"))
     place: dict[str, str] = {}
-    complete = branch.get("id") is None
+    complete = branch.get("id") is None and branch.get("repositoryNameWithOwner") is not None
     if complete:
         owner, _, repo = _text(branch.get("repositoryNameWithOwner")).partition("/")
         place = {
@@ -293,7 +293,9 @@ def _paths(changes: Json) -> Iterator[str]:
 
 def _new_ref(actions: _Rows, given: _Input) -> Iterator[Action]:
     (action,) = actions.values()
-    yield _at_ref(action, given)
+    # Without a name GitHub refuses it.
+    is_named = given.get("name") is not None
+    yield _at_ref(action, given) if is_named else replace(action, resource_complete=False)
 
 
 def _refs(actions: _Rows, given: _Input) -> Iterator[Action]:

@@ -14,9 +14,11 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tameflare_core.action import Access, Action, Category, Risk, action_name
+from tameflare_core.builtin.mcp_answers import reworded_for_client
 from tameflare_core.canonical import Ambiguity
 from tameflare_core.connectors.base import Connector, ConnectorSettings, unmapped_action
 from tameflare_core.connectors.matching import Origin
+from tameflare_core.decision import Refusal
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header, Placement
@@ -115,13 +117,14 @@ class Mcp(Connector):
 
     Over HTTP it lives at a `base_url`, its endpoint, or on `hosts` of its own. With `stdio: true`
     it is a program that `tf mcp` runs, and `stdio_url` stands for its address. The option `tools`
-    says of tools, by their exact names, what they do: `{search: {access: read, risk: low}}`.
+    says of tools, by their exact names, what they do: `{search: {access: read, risk: low}}`. With
+    `jsonrpc_errors: true` a refused message is answered in the client's own protocol.
     """
 
     type = "mcp"
     provider = "mcp"
     placement = Header()
-    options = frozenset({"stdio", "tools"})
+    options = frozenset({"jsonrpc_errors", "stdio", "tools"})
     tolerates = frozenset({Ambiguity.TRAILING_SLASH})
 
     def __init__(self, settings: ConnectorSettings) -> None:
@@ -131,9 +134,9 @@ class Mcp(Connector):
         origins = [Origin.parse(host) for host in settings.hosts]
         if settings.base_url is not None:
             origins.append(settings.base_url.origin)
-        stdio = settings.options.get("stdio", False)
-        if type(stdio) is not bool:
-            raise ValueError("`stdio` is true or false")
+        stdio, self._answers_errors = (
+            _flag(settings.options, name) for name in ("stdio", "jsonrpc_errors")
+        )
         if stdio and origins:
             raise ValueError("a server over stdio has neither `base_url` nor `hosts`")
         self.stdio_url: str | None = None
@@ -159,6 +162,12 @@ class Mcp(Connector):
         outside = self._below(request.path) is None
         login = request.path in _LOGINS or _DISCOVERY.fullmatch(request.path)
         return None if outside or login else configured
+
+    def reworded(self, request: OutboundRequest, refusal: Refusal) -> Refusal:
+        is_message = request.method == "POST"
+        if not (self._answers_errors and is_message):
+            return refusal
+        return reworded_for_client(request, refusal)
 
     def needs_body(self, request: OutboundRequest) -> bool:
         return True
@@ -351,6 +360,13 @@ def _check_mirrors(request: OutboundRequest, message: Message) -> None:
                 told = None
             if told != expected or not told:
                 raise RequestRejected(f"header `{header}` names something else than the body")
+
+
+def _flag(options: Mapping[str, object], name: str) -> bool:
+    value = options.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` is true or false")
+    return value
 
 
 def _tools(option: object) -> dict[str, _Kind]:

@@ -15,7 +15,7 @@ from math import prod
 from tameflare_core.action import Action
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.parsers.form import FormValue, parse_form
-from tameflare_core.parsers.strict_json import Json, json_object, parse_json
+from tameflare_core.parsers.strict_json import Json, check_charset, json_object, parse_json
 from tameflare_core.request import FORM_TYPE, OutboundRequest
 
 __all__ = ["FIELDS", "read_arguments", "with_arguments"]
@@ -180,6 +180,7 @@ def _body(request: OutboundRequest) -> tuple[_Arguments, bool]:
     if kind == _JSON_TYPE:
         return json_object(request, _DECIDING), True
     if kind == FORM_TYPE:
+        check_charset(request)
         return _form(data), False
     raise OpaqueBody("arguments are in a form or in JSON, and the content type says which")
 

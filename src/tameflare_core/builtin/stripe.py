@@ -210,10 +210,7 @@ def _equals(name: str, value: str) -> _Asks:
 
 
 def _drops_an_item(params: Mapping[str, Json]) -> bool:
-    return any(
-        isinstance(item, dict) and is_set(item.get("deleted"))
-        for item in elements(params.get("items"))
-    )
+    return any(is_set(item.get("deleted")) for item in objects({"items": params.get("items")}))
 
 
 _PAYS_ANOTHER = (_any_of("destination"), "stripe.transfer.create")

@@ -22,6 +22,9 @@ _CONTENT_TYPE = re.compile(
 )
 
 _MOST = 10**15
+_MOST_IN_ALL = 10**18
+_MAX_JSON = 1024 * 1024
+_MAX_OBJECTS = 4_000
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,12})?")
 _CURRENCY = re.compile(r"[A-Za-z]{3,8}")
@@ -144,11 +147,22 @@ def _in_body(request: OutboundRequest, *, takes_json: bool) -> dict[str, Json]:
     found = _CONTENT_TYPE.fullmatch(request.headers.get("content-type"))
     kind = found[1].lower() if found is not None else None
     if takes_json and kind == "application/json":
-        return json_object(request, _DECIDING)
+        return _bounded_json(request)
     # Nothing of the older API is named by its type alone: without one, a body is a form.
     if not takes_json and kind in {"", FORM_TYPE}:
         return _as_json(form_object(request))
     raise OpaqueBody("the body is not of the kind that this operation takes")
+
+
+def _bounded_json(request: OutboundRequest) -> dict[str, Json]:
+    # It is walked through more than once.
+    if len(request.decoded_body()) > _MAX_JSON:
+        raise OpaqueBody("the body is too long when decoded")
+    document = json_object(request, _DECIDING)
+    for number, _ in enumerate(objects(document)):
+        if number == _MAX_OBJECTS:
+            raise OpaqueBody("the body has too many objects")
+    return document
 
 
 def _as_json(form: dict[str, FormValue]) -> dict[str, Json]:
@@ -246,6 +260,8 @@ def _minor_units(node: Json) -> int | None:
         amount = _amount(node)
     except RecursionError:
         raise OpaqueBody("the body nests too deeply") from None
+    if amount is not None and amount >= _MOST_IN_ALL:
+        raise OpaqueBody("an amount is larger than any money")
     return None if amount is None else int(amount.to_integral_value(ROUND_CEILING))
 
 

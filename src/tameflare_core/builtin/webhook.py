@@ -94,7 +94,8 @@ class _Pattern:
             and [key for key, _ in query] == [key for key, _ in self.query]
             and all(map(_stands_for, self.segments, segments))
             and all(
-                found == value or (value == _ANY and found != "")
+                # Older servers split at `;` too.
+                found == value or (value == _ANY and found != "" and ";" not in found)
                 for (_, value), (_, found) in zip(self.query, query, strict=True)
             )
         )
@@ -176,7 +177,7 @@ def _segments(request: OutboundRequest) -> tuple[str, ...]:
 
 def _query(request: OutboundRequest) -> tuple[tuple[str, str], ...]:
     """The parameters, sorted by key; services differ in which of two equal keys they take."""
-    pairs = parse_qsl(request.query or "", keep_blank_values=True, errors="strict")
+    pairs = parse_qsl(request.query or "", keep_blank_values=True, errors="surrogateescape")
     return tuple(sorted(pairs))
 
 

@@ -15,6 +15,7 @@ from typing import ClassVar
 from tameflare_core.action import Access, Action, Risk
 from tameflare_core.canonical import Ambiguity
 from tameflare_core.connectors.matching import BaseUrl, Origin
+from tameflare_core.decision import Refusal
 from tameflare_core.injection.placement import Placement
 from tameflare_core.parsers.route_table import Route
 from tameflare_core.request import OutboundRequest
@@ -123,6 +124,15 @@ class Connector(ABC):
             The slot; None when no credential goes to this place.
         """
         return configured
+
+    def reworded(self, request: OutboundRequest, refusal: Refusal) -> Refusal:
+        """`refusal` as the clients of this service understand it, which is as it is by default.
+
+        Args:
+            request: what was judged and refused, with its body if that was read.
+            refusal: problem details, with a verdict.
+        """
+        return refusal
 
     def shown_path(self, request: OutboundRequest) -> str:
         """The path as records, approvals and explanations show it: `…` for a secret that is in it.

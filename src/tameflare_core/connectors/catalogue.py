@@ -23,6 +23,8 @@ __all__ = ["CatalogueConnector", "folded_path"]
 # What some routers drop or fold before they look at a path: the case of letters, `;parameters`,
 # encoded spaces and delimiters with what follows them, the name of a format. (In lower case.)
 _DROPPED = re.compile(r"(?:;|%20|%23|%3[bf])[^/]*|\.(?:json|xml)?$")
+# `items%3Aclose` is `items:close` to all who decode a path.
+_ENCODED = re.compile(r"%(?:2[146-9a-c]|3[ad]|40)")
 _FOLDABLE = re.compile(r"[A-Z;%]|\.(?:json|xml)?$")
 
 
@@ -202,7 +204,8 @@ class CatalogueConnector(Connector):
 
 def folded_path(path: str) -> str:
     """A canonical path as the laxest router would read it, without a slash at its end."""
-    return _DROPPED.sub("", path.lower()).rstrip("/") or "/"
+    decoded = _ENCODED.sub(lambda found: unquote(found[0]), path.lower())
+    return _DROPPED.sub("", decoded).rstrip("/") or "/"
 
 
 class _Catalogue:

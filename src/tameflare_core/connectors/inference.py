@@ -19,7 +19,7 @@ from tameflare_core.connectors.catalogue import CatalogueConnector
 from tameflare_core.errors import OpaqueBody
 from tameflare_core.injection.placement import Header, Placement
 from tameflare_core.parsers.strict_json import Json, json_object
-from tameflare_core.request import BodyState, OutboundRequest
+from tameflare_core.request import FORM_TYPE, BodyState, OutboundRequest
 from tameflare_core.vault.secret import Secret
 
 __all__ = ["InferenceConnector"]
@@ -57,7 +57,8 @@ _DECIDING = frozenset(_SCALARS) | _TOOL_LISTS | {
     "web_search_options",
 }  # fmt: skip
 
-_UNREAD_TYPES = ("multipart/", "application/sdp")
+# A form may be JSON as well to who does not mind the type: `{"model":"a","x":"&model=b&"}`.
+_UNREAD_TYPES = ("multipart/", "application/sdp", FORM_TYPE)
 
 # A body with more tools or requests, or with more that differs between them, is told of as unread.
 _MAX_LISTED = 1000

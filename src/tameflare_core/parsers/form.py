@@ -19,6 +19,7 @@ __all__ = ["FormValue", "form_object", "parse_form"]
 
 type FormValue = str | list[str] | dict[str, FormValue]
 
+_MAX_BYTES = 1024 * 1024
 _MAX_FIELDS = 4_000
 _MAX_DEPTH = 16
 
@@ -39,7 +40,8 @@ def parse_form(data: bytes) -> dict[str, FormValue]:
         OpaqueBody: two fields have one key, or keys that differ in case only; a field is a value
             and an object or a list at once; brackets do not pair or an empty pair is not the last;
             a name holds anything else than letters, digits, `_` and `-`; a `;` or a NUL; a broken
-            percent-encoding or bytes that are not UTF-8; more than 4,000 fields, or 16 levels.
+            percent-encoding or bytes that are not UTF-8; more than 1 MiB, 4,000 fields, or 16
+            levels.
     """
     try:
         return _nested(data)
@@ -79,10 +81,10 @@ def _nested(data: bytes) -> dict[str, FormValue]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[list[str], str]]:
+    if len(data) > _MAX_BYTES or data.count(b"&") >= _MAX_FIELDS:
+        raise ValueError("too long, or too many fields")
     if b";" in data or _BROKEN_ENCODING.search(data):
         raise ValueError("a `;` or a broken percent-encoding")
-    if data.count(b"&") >= _MAX_FIELDS:
-        raise ValueError("too many fields")
     for field in data.split(b"&"):
         if field:
             name, _, value = field.partition(b"=")

@@ -12,7 +12,10 @@ from typing import cast
 from tameflare_core.errors import OpaqueBody
 from tameflare_core.request import OutboundRequest
 
-__all__ = ["Json", "json_object", "parse_json"]
+__all__ = ["Json", "check_charset", "json_object", "parse_json"]
+
+# Encodings in which the characters that JSON and forms are made of are single bytes, the same ones.
+_ASCII_BASED = frozenset({"ascii", "iso-8859-1", "us-ascii", "utf-8", "utf8"})
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
@@ -37,6 +40,19 @@ def parse_json(data: bytes) -> Json:
         raise OpaqueBody("body is not JSON that can be read in one way") from None
 
 
+def check_charset(request: OutboundRequest) -> None:
+    """Check that no reader takes the body for anything else than UTF-8, as Express does.
+
+    Raises:
+        OpaqueBody: its content type names an encoding, like UTF-7, in which it reads otherwise.
+    """
+    _, *parameters = request.headers.get("content-type").lower().split(";")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if "charset" in name and value.strip(" \t\"'") not in _ASCII_BASED:
+            raise OpaqueBody("the body is in another encoding than UTF-8")
+
+
 def json_object(
     request: OutboundRequest, deciding: frozenset[str] = frozenset()
 ) -> dict[str, Json]:
@@ -47,10 +63,12 @@ def json_object(
         deciding: keys that decide what the request does.
 
     Raises:
-        OpaqueBody: the body cannot be read, is no JSON object, or has a key that differs from one
-            of `deciding` in case only.
+        OpaqueBody: the body cannot be read, is in another encoding than UTF-8, is no JSON object,
+            or has a key that differs from one of `deciding` in case only.
     """
     data = request.decoded_body()
+    if data:
+        check_charset(request)
     document = parse_json(data) if data else {}
     if not isinstance(document, dict):
         raise OpaqueBody("body is not a JSON object")

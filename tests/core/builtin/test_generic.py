@@ -248,3 +248,17 @@ def test_document_that_cannot_be_read_is_refused(
     with pytest.raises(ValueError, match=r"^`openapi`") as refused:
         documented(tmp_path, options={"openapi": value})
     assert str(refused.value) == problem
+
+
+def test_encoded_colon_of_a_named_path_is_refused() -> None:
+    close = Route(
+        method="POST",
+        path="/items:close",
+        action="crm.item.close",
+        access=Access.WRITE,
+        risk=Risk.HIGH,
+    )
+    one = connector(actions=(close,))
+    assert parsed("POST", "/items:close", one).name == "crm.item.close"
+    with pytest.raises(RequestRejected, match="in case or decoration only"):
+        parsed("POST", "/items%3Aclose", one)

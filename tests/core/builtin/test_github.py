@@ -106,6 +106,21 @@ def test_access_and_categories_make_sense() -> None:
         ("GET", f"{REPO}/git/ref/heads/feature/x", "git_ref.get", {"ref": "heads/feature/x"}),
         ("GET", f"{REPO}/git/refs/heads/main", "git_ref.get", {"ref": "heads/main"}),
         ("GET", f"{REPO}/git/refs", "git_ref.list", {"repo": "r"}),
+        ("GET", f"{REPO}/branches/feature/x", "branch.get", {"branch": "feature/x"}),
+        (
+            "DELETE",
+            f"{REPO}/branches/feature/x/y/protection",
+            "branch_protection.delete",
+            {"branch": "feature/x/y"},
+        ),
+        (
+            "POST",
+            f"{REPO}/branches/feature/x/protection/restrictions/users",
+            "branch_protection.add_allowed_users",
+            {"branch": "feature/x"},
+        ),
+        ("GET", f"{REPO}/releases/tags/v1/2", "release.get_by_tag", {"tag": "v1/2"}),
+        ("GET", f"{REPO}/git/trees/feature/x", "git_tree.get", {"tree_sha": "feature/x"}),
         ("GET", f"{REPO}/branches/feature%2Fx", "branch.get", {"branch": "feature/x"}),
         (
             "GET",
@@ -247,11 +262,42 @@ def test_operation_by_number_has_its_name() -> None:
     assert action.resource == {"number": "5", "repository_id": "1300192"}
 
 
+def test_dash_is_a_name_in_a_path_by_number() -> None:
+    (action,) = parsed("PUT", "/repositories/1/contents/-", {"branch": "main"})
+    assert action.resource == {"repository_id": "1", "path": "-", "branch": "main"}
+
+
+def test_branch_with_slashes_by_number_has_its_protection() -> None:
+    (action,) = parsed("DELETE", "/repositories/1/branches/a/b/protection")
+    assert action.name == "github.branch_protection.delete"
+    assert action.resource == {"repository_id": "1", "branch": "a/b"}
+
+
 @pytest.mark.parametrize(
     "path", ["/repositories/x/issues", "/repositories/1x", "/repositories/1/x"]
 )
 def test_other_path_by_number_is_unmapped(path: str) -> None:
     assert names("GET", path) == ["unmapped.get"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("DELETE", "/organizations/1/team/2", "team.delete"),
+        ("PUT", "/organizations/1/team/2/memberships/u", "team_member.add"),
+    ],
+)
+def test_team_by_numbers_has_its_name(method: str, path: str, name: str) -> None:
+    (action,) = parsed(method, path)
+    assert action.name == f"github.{name}"
+    assert (action.resource["org_id"], action.resource["team_id"]) == ("1", "2")
+    assert not action.resource_complete
+
+
+@pytest.mark.parametrize("path", [f"{REPO}/pulls/07", f"{REPO}/actions/runs/007"])
+def test_zeros_before_a_number_are_rejected(path: str) -> None:
+    with pytest.raises(RequestRejected, match="zeros"):
+        parsed("GET", path)
 
 
 # GitHub Enterprise Server

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 
 import brotli
@@ -11,7 +12,7 @@ import zstandard
 
 from tameflare_core.action import Category, Risk
 from tameflare_core.errors import OpaqueBody, RequestRejected
-from tameflare_core.request import Body
+from tameflare_core.request import Body, OutboundRequest
 from tests.core.builtin.github_requests import CONNECTOR, REPO, names, parsed, request
 
 
@@ -178,10 +179,40 @@ def test_default_branch_of_a_file_is_not_known(method: str) -> None:
     assert not action.resource_complete
 
 
-@pytest.mark.parametrize("parameter", ["state=closed", "sha=1", "branch=main", "%73tate=closed"])
+@pytest.mark.parametrize(
+    "parameter", ["state=closed", "sha=1", "branch=main", "%73tate=closed", "x;state=closed"]
+)
 def test_deciding_parameter_in_the_query_is_opaque(parameter: str) -> None:
     with pytest.raises(OpaqueBody, match="query"):
         parsed("PATCH", f"{REPO}/issues/1?{parameter}", {"title": "x"})
+
+
+@pytest.mark.parametrize("media_type", ["", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("separator", ["&", ";"])
+def test_json_that_is_a_form_as_well_is_opaque(media_type: str, separator: str) -> None:
+    body = Body.complete(json.dumps({"title": f"{separator}state=closed{separator}"}).encode())
+    headers = [("content-type", media_type)] if media_type else []
+    url = f"https://api.github.com{REPO}/pulls/1"
+    asked = OutboundRequest.from_url("PATCH", url, headers=headers, body=body)
+    with pytest.raises(OpaqueBody, match="form"):
+        CONNECTOR.parse(asked)
+
+
+def test_json_of_curl_is_read() -> None:
+    body = Body.complete(b'{"title": "this & that; more"}')
+    headers = [("content-type", "application/x-www-form-urlencoded")]
+    url = f"https://api.github.com{REPO}/pulls/1"
+    (action,) = CONNECTOR.parse(OutboundRequest.from_url("PATCH", url, headers=headers, body=body))
+    assert action.name == "github.pr.update"
+
+
+@pytest.mark.parametrize(
+    ("body", "ref"), [({"ref": "refs/heads/x"}, "heads/x"), ({}, None), ({"ref": 1}, None)]
+)
+def test_new_branch_is_what_the_body_says(body: object, ref: str | None) -> None:
+    (action,) = parsed("POST", f"{REPO}/git/refs", body)
+    assert action.resource.get("ref") == ref
+    assert action.resource_complete is (ref is not None)
 
 
 UNREADABLE = {
@@ -226,3 +257,10 @@ def test_compressed_body_is_read(coding: str, pack: object) -> None:
     assert action.name == "github.pr.close"
     with pytest.raises(OpaqueBody):
         CONNECTOR.parse(request("PATCH", f"{REPO}/pulls/1", data, coding="compress"))
+
+
+@pytest.mark.parametrize("branch", ["", " "])
+def test_empty_branch_may_be_the_default_branch(branch: str) -> None:
+    (action,) = parsed("PUT", f"{REPO}/contents/x", {"branch": branch})
+    assert "branch" not in action.resource
+    assert not action.resource_complete

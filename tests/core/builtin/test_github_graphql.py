@@ -343,7 +343,6 @@ def test_branch_by_its_id_is_not_known() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"branch": None},
         {"branch": {"repositoryNameWithOwner": "o", "branchName": "main"}},
         {"branch": {"repositoryNameWithOwner": "o/r/x", "branchName": "main"}},
         {"branch": {"repositoryNameWithOwner": "o/\u212a", "branchName": "main"}},
@@ -370,7 +369,6 @@ def test_commit_that_cannot_be_read_is_opaque(given: dict[str, object]) -> None:
     [
         'mutation{addStar(input:"x"){clientMutationId}}',
         "mutation{addStar(input:{starrableId:[1]}){clientMutationId}}",
-        "mutation{createRef(input:{}){clientMutationId}}",
         '{repository(owner:"o/r" name:"r"){id}}',
         '{repository(owner:"\u00e9" name:"r"){id}}',
         "subscription{viewer{login}}",
@@ -523,3 +521,13 @@ def test_any_input_is_named_or_refused(field: str, value: object, kind: str) -> 
     assert actions
     for action in actions:
         assert action.name in CONNECTOR.known_actions or ".unmapped." in action.name
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [("createRef", "branch.create"), ("createCommitOnBranch", "commit.create_on_branch")],
+)
+def test_input_that_lacks_its_place_is_incomplete(field: str, name: str) -> None:
+    (action,) = run(f"mutation{{{field}(input:{{}}){{clientMutationId}}}}")
+    assert action.name == f"github.{name}"
+    assert not action.resource_complete

@@ -204,3 +204,9 @@ def test_an_argument_more_never_hides_a_channel(arguments: dict[str, object]) ->
         action.resource.get("channel") == "C999" or not action.resource_complete
         for action in actions
     )
+
+
+@pytest.mark.parametrize(("kind", "data"), [(FORM, b"channel=C1"), (JSON, b'{"channel": "C1"}')])
+def test_arguments_in_another_encoding_are_opaque(kind: str, data: bytes) -> None:
+    with pytest.raises(OpaqueBody):
+        read_arguments(request(data, kind=f"{kind}; charset=utf-7"), takes_json=True)

@@ -631,3 +631,17 @@ def test_request_of_the_real_client_has_its_name(
     )
     assert [action.name.removeprefix("stripe.") for action in actions] == expected
     assert actions[0].params == params
+
+
+@pytest.mark.parametrize("key", ["items[0]", "items[a]", "items[0][b]", "items"])
+def test_item_is_dropped_however_the_list_is_spelled(key: str) -> None:
+    body = f"{key}[deleted]=true".encode()
+    assert "subscription_item.delete" in names("POST", "/v1/subscriptions/sub_1", body)
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"x": [' + b"{}," * 5_000 + b"{}]}", b'{"x": "' + b"a" * 2**20 + b'"}']
+)
+def test_json_of_many_objects_or_bytes_is_opaque(data: bytes) -> None:
+    with pytest.raises(OpaqueBody):
+        parsed("POST", "/v2/core/accounts", data)

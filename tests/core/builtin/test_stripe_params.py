@@ -53,6 +53,15 @@ def test_amount_is_the_most_that_is_asked_for(params: dict[str, Json], amount: i
     assert shown(params).get("amount") == amount
 
 
+def test_amount_beyond_all_money_is_opaque() -> None:
+    params: Json = {"amount": "9"}
+    for _ in range(20):
+        params = {"quantity": "999999999999999", "items": params}
+    assert isinstance(params, dict)
+    with pytest.raises(OpaqueBody):
+        shown(params)
+
+
 @pytest.mark.parametrize("value", [10**15, 1.5, True, "1e3", ["1"], {"0": "1"}])
 def test_amount_that_is_no_plain_number_is_opaque(value: Json) -> None:
     with pytest.raises(OpaqueBody):

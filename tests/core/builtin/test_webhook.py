@@ -259,3 +259,14 @@ def test_key_of_other_connectors_is_refused(key: str, value: object) -> None:
 def test_resource_fields_are_host_and_url() -> None:
     assert connector().resource_fields == {"host", "url"}
     assert not Webhook.takes_credential
+
+
+@pytest.mark.parametrize("value", ["x;ref=prod", "x;", "%FF;x"])
+def test_value_that_older_servers_split_is_no_webhook(value: str) -> None:
+    url = f"https://ci.example.com/hooks/deploy?token={value}&ref=main"
+    assert name(url) == "webhook.unmapped.post"
+
+
+def test_query_that_is_not_utf8_is_compared_as_it_is() -> None:
+    assert name("https://ci.example.com/hooks/deploy?token=%FF&ref=main") == "webhook.post"
+    assert name("https://ci.example.com/hooks/deploy?token=x&ref=%FF") == "webhook.unmapped.post"

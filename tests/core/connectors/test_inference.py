@@ -343,3 +343,12 @@ def test_base_url_may_end_in_the_version(base: str, path: str, name: str) -> Non
     connector = Models(ConnectorSettings(id="m", base_url=BaseUrl.parse(base)))
     (action,) = connector.parse(OutboundRequest.from_url("GET", f"https://llm.example{path}"))
     assert action.name == f"openai.{name}"
+
+
+def test_model_in_json_that_is_a_form_as_well_is_not_known() -> None:
+    body = Body.complete(b'{"model":"a","x":"&model=b&"}')
+    (action,) = CONNECTOR.parse(request(body, kind="application/x-www-form-urlencoded"))
+    assert not action.resource_complete
+    assert not action.params_complete
+    assert "model" not in action.resource
+    assert action.categories >= HOSTED

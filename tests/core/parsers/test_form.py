@@ -188,3 +188,10 @@ def test_form_of_a_request_is_its_body() -> None:
     for unreadable in (Body.unread(), Body.oversize()):
         with pytest.raises(OpaqueBody):
             form_object(request(unreadable))
+
+
+def test_form_that_is_long_when_decoded_is_opaque_at_once() -> None:
+    started = time.perf_counter()
+    with pytest.raises(OpaqueBody):
+        parse_form(b"a=" + b"%41" * 2_000_000)
+    assert time.perf_counter() - started < 0.1

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tameflare_core.errors import OpaqueBody
-from tameflare_core.parsers.strict_json import parse_json
+from tameflare_core.parsers.strict_json import json_object, parse_json
+from tameflare_core.request import Body, OutboundRequest
 
 VALUES = st.recursive(
     st.none()
@@ -90,3 +91,35 @@ def test_any_bytes_are_read_or_opaque(data: bytes) -> None:
     except OpaqueBody:
         return
     assert document == json.loads(data)
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "application/json", 'x/y; a=b; charset="UTF-8"', "x/y;charset=iso-8859-1"]
+)
+def test_body_in_an_encoding_like_utf_8_is_read(kind: str) -> None:
+    assert json_object(request(kind)) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "utf-7",
+        "utf-16",
+        "",
+        "utf-8; charset=utf-7",
+        "utf-7; charset=utf-8",
+        "utf-8; Charset*=utf-7",
+    ],
+)
+def test_body_in_another_encoding_is_opaque(kind: str) -> None:
+    with pytest.raises(OpaqueBody):
+        json_object(request(f"application/json; charset={kind}"))
+
+
+def request(kind: str) -> OutboundRequest:
+    return OutboundRequest.from_url(
+        "POST",
+        "https://a.example/",
+        headers=[("Content-Type", kind)],
+        body=Body.complete(b'{"a": 1}'),
+    )
