@@ -195,3 +195,10 @@ def test_form_that_is_long_when_decoded_is_opaque_at_once() -> None:
     with pytest.raises(OpaqueBody):
         parse_form(b"a=" + b"%41" * 2_000_000)
     assert time.perf_counter() - started < 0.1
+
+
+def test_form_of_nothing_but_encodings_is_opaque_quickly() -> None:
+    started = time.process_time()
+    with pytest.raises(OpaqueBody):
+        parse_form(b"a=" + b"%41" * 349_000)
+    assert time.process_time() - started < 0.05

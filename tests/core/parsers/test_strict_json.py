@@ -123,3 +123,24 @@ def request(kind: str) -> OutboundRequest:
         headers=[("Content-Type", kind)],
         body=Body.complete(b'{"a": 1}'),
     )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b'{"a":1},' * 60_000 + b"{}]",
+        b"[" + b"1," * 600_000 + b"1]",
+        b"[" + b"[]," * 300_000 + b"[]]",
+    ],
+    ids=["objects", "numbers", "lists"],
+)
+def test_document_of_too_many_parts_is_opaque(data: bytes) -> None:
+    started = time.process_time()
+    with pytest.raises(OpaqueBody, match="too many parts"):
+        parse_json(data)
+    assert time.process_time() - started < 0.05
+
+
+def test_long_texts_are_no_parts() -> None:
+    program = "if (a) { b(c, d[0]); }\n" * 20_000
+    assert parse_json(json.dumps({"prompt": program}).encode()) == {"prompt": program}
