@@ -87,6 +87,8 @@ _DECIDING = frozenset({_TOKEN, *_FIELDS_OF})
 _PARAMS = frozenset(
     {
         "as_user",
+        # As the client wrote it: the resource field holds ids only.
+        "channel",
         "email",
         "emails",
         "filename",

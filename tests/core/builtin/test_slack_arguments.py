@@ -178,7 +178,7 @@ def test_params_hold_what_people_will_see() -> None:
     data = urlencode({"channel": "C1", "text": "hi", "blocks": "[{}]", "client_secret": "x"})
     read, _ = read_arguments(request(data.encode()), takes_json=True)
     (action,) = with_arguments(SEND, read)
-    assert action.params == {"text": "hi", "blocks": True}
+    assert action.params == {"channel": "C1", "text": "hi", "blocks": True}
 
 
 @given(
@@ -210,3 +210,13 @@ def test_an_argument_more_never_hides_a_channel(arguments: dict[str, object]) ->
 def test_arguments_in_another_encoding_are_opaque(kind: str, data: bytes) -> None:
     with pytest.raises(OpaqueBody):
         read_arguments(request(data, kind=f"{kind}; charset=utf-7"), takes_json=True)
+
+
+def test_channel_by_name_is_shown_though_no_rule_can_trust_it() -> None:
+    (action,) = with_arguments(
+        Action(name="slack.message.send", access=Access.WRITE, risk=Risk.LOW),
+        {"channel": "#general"},
+    )
+    assert action.params["channel"] == "#general"
+    assert "channel" not in action.resource
+    assert not action.resource_complete
