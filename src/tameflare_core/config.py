@@ -345,7 +345,6 @@ class _Binding:
                 pattern = ActionPattern(part.action)
                 bound.check_reachable(pattern)
                 self._check_resource(part, bound.connector, place)
-                folded = bound.connector.case_insensitive
                 yield Permission(
                     id=f"permissions[{index}]",
                     connector=part.connector,
@@ -355,7 +354,7 @@ class _Binding:
                     risk=part.risk,
                     category=part.category,
                     resource={
-                        key: value.lower() if key in folded else value
+                        key: bound.connector.constraint(key, value)
                         for key, value in part.resource.items()
                     },
                 )

@@ -82,6 +82,12 @@ class Generic(Connector):
     def operations(self) -> Sequence[Route]:
         return self._routes
 
+    def constraint(self, field: str, value: str) -> str:
+        # A service that does not mind a slash at the end must not get a request past a rule by it.
+        if field == "path" and value != "/":
+            value = value.removesuffix("/")
+        return super().constraint(field, value)
+
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
         match = self._match(request)
         if match is not None:
@@ -94,7 +100,10 @@ class Generic(Connector):
                 access=access,
                 risk=risk,
                 categories=categories,
-                resource={"host": request.host, "path": _readable(request.path)},
+                resource={
+                    "host": request.host,
+                    "path": self.constraint("path", _readable(request.path)),
+                },
             ),
         )
 

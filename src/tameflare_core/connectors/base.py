@@ -125,6 +125,10 @@ class Connector(ABC):
         """
         return configured
 
+    def constraint(self, field: str, value: str) -> str:
+        """A permission's value for a resource field, in the spelling that actions have it in."""
+        return value.lower() if field in self.case_insensitive else value
+
     def reworded(self, request: OutboundRequest, refusal: Refusal) -> Refusal:
         """`refusal` as the clients of this service understand it, which is as it is by default.
 

@@ -12,9 +12,12 @@ from tameflare_core.builtin.generic import Generic
 from tameflare_core.canonical import Ambiguity
 from tameflare_core.connectors.base import ConnectorSettings
 from tameflare_core.connectors.matching import BaseUrl
+from tameflare_core.decision import Decision
+from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import RequestRejected
 from tameflare_core.parsers.route_table import Route
 from tameflare_core.request import OutboundRequest
+from tameflare_core.testing import FIXED_TIME, gateway_from
 
 DELETE_CONTACT = Route(
     method="DELETE",
@@ -262,3 +265,20 @@ def test_encoded_colon_of_a_named_path_is_refused() -> None:
     assert parsed("POST", "/items:close", one).name == "crm.item.close"
     with pytest.raises(RequestRejected, match="in case or decoration only"):
         parsed("POST", "/items%3Aclose", one)
+
+
+@pytest.mark.parametrize("ruled", ["/items/1", "/items/1/"])
+@pytest.mark.parametrize("asked", ["/items/1", "/items/1/"])
+def test_slash_at_the_end_gets_nothing_past_a_rule(ruled: str, asked: str) -> None:
+    gateway = gateway_from(
+        f"""
+        version: 1
+        gateway: agent
+        connectors: [{{type: generic, id: api, hosts: [api.example.com]}}]
+        permissions:
+          - {{connector: api, action: "http.*", decision: allow}}
+          - {{connector: api, action: "http.*", resource: {{path: {ruled}}}, decision: deny}}
+        """
+    )
+    request = OutboundRequest.from_url("GET", f"https://api.example.com{asked}")
+    assert DecisionPoint(gateway).decide(request, FIXED_TIME).decision is Decision.DENY
