@@ -1,7 +1,8 @@
-"""GitHub: every published REST operation, on github.com and on GitHub Enterprise Server.
+"""GitHub: its REST API, GraphQL and git, on github.com and on GitHub Enterprise Server.
 
-Source of the operations: GitHub's OpenAPI description, as names in `catalogs/github.tsv`, and three
-rows that it no longer has but clients send: `git/refs`, `git/refs/{ref}`, the root of `contents`.
+Source of REST's operations: GitHub's OpenAPI description, as names in `catalogs/github.tsv`, and
+three rows that it no longer has but clients send: `git/refs`, `git/refs/{ref}`, the root of
+`contents`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tameflare_core.builtin.github_graphql import (
 )
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.catalogue import CatalogueConnector, folded_path
+from tameflare_core.connectors.matching import below_prefix
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header, Placement
@@ -54,15 +56,15 @@ _SCOPES = {
 # The links to further pages name repositories, organizations and users by their numbers.
 _BY_NUMBER = re.compile(r"/(repositories|organizations|user)/([0-9]+)((?:/.*)?)")
 _UNNAMED = "-"
-
-# Clients send the slashes of a branch's name as they are, in the middle of a path too.
-_OF_BRANCH = re.compile(r"(/repos/[^/]+/[^/]+/branches)/(.+)")
-_MAX_BELOW_BRANCH = 3
 _NAMED = {
     "repositories": (f"/repos/{_UNNAMED}/{_UNNAMED}", "repository_id"),
     "organizations": (f"/orgs/{_UNNAMED}", "org_id"),
     "user": (f"/users/{_UNNAMED}", "account_id"),
 }
+
+# Clients send the slashes of a branch's name as they are, in the middle of a path too.
+_OF_BRANCH = re.compile(r"(/repos/[^/]+/[^/]+/branches)/(.+)")
+_MAX_BELOW_BRANCH = 3
 
 
 # No repository's name ends so: GitHub takes it for the one without.
@@ -171,11 +173,8 @@ class GitHub(CatalogueConnector):
         path = request.path.removesuffix("/")
         if self._at_site(request):
             return SITE + path
-        for prefix in self._place.api:
-            start, rest = path[: len(prefix)], path[len(prefix) :]
-            if start.lower() == prefix and (rest == "" or rest.startswith("/")):
-                return rest or "/"
-        return None
+        found = (below_prefix(path, prefix) for prefix in self._place.api)
+        return next((below for below in found if below is not None), None)
 
     def _at_site(self, request: OutboundRequest) -> bool:
         root = self._place.root

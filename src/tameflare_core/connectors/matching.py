@@ -10,7 +10,7 @@ from tameflare_core.canonical import canonical_authority
 from tameflare_core.errors import RequestRejected
 from tameflare_core.request import OutboundRequest
 
-__all__ = ["BaseUrl", "Origin", "OriginIndex"]
+__all__ = ["BaseUrl", "Origin", "OriginIndex", "below_prefix"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,19 @@ class BaseUrl:
 
     def relative(self, path: str) -> str | None:
         """What `path` is below the prefix, with its slash; None when it is elsewhere."""
-        # Without regard to case: whether its server minds is not known, and what it then takes for
-        # the same operation must not lose its name.
-        start, rest = path[: len(self.prefix)], path[len(self.prefix) :]
-        if start.lower() != self.prefix.lower() or not (rest == "" or rest.startswith("/")):
-            return None
-        return rest or "/"
+        return below_prefix(path, self.prefix)
+
+
+def below_prefix(path: str, prefix: str) -> str | None:
+    """What `path` is below `prefix`, with its slash; None when it is elsewhere.
+
+    The case of letters is ignored: whether a server minds is not known, and what it then takes for
+    the same operation must not lose its name.
+    """
+    start, rest = path[: len(prefix)], path[len(prefix) :]
+    if start.lower() != prefix.lower() or not (rest == "" or rest.startswith("/")):
+        return None
+    return rest or "/"
 
 
 class _HasOrigins(Protocol):
