@@ -7,91 +7,16 @@ segments, longer literal prefix, more constraints, stricter decision.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.decision import Decision
+from tameflare_core.globs import Glob
+from tameflare_core.patterns import ActionPattern, PatternIndex
 
-__all__ = ["ActionPattern", "Permission", "PermissionTable"]
-
-_PATTERN = re.compile(r"(?:[a-z0-9_][a-z0-9_-]*|\*)(?:\.(?:[a-z0-9_][a-z0-9_-]*|\*))*")
-
-# Segments that stand for "we do not know what this does": a wildcard must not reach them.
-_GUARDED = frozenset({"unmapped", "opaque"})
-_MAX_REMEMBERED = 8192
-
-
-@dataclass(frozen=True)
-class ActionPattern:
-    """An action name in which `*` stands for a segment, and a final `*` for one or more.
-
-    Raises:
-        ValueError: `text` is not a pattern.
-    """
-
-    text: str
-
-    def __post_init__(self) -> None:
-        if not _PATTERN.fullmatch(self.text):
-            lower = self.text.lower()
-            advice = f": write `{lower}`" if _PATTERN.fullmatch(lower) else " like `github.pr.*`"
-            raise ValueError(f"`{self.text}` is not an action pattern{advice}")
-
-    @cached_property
-    def segments(self) -> tuple[str, ...]:
-        """The dot-separated parts."""
-        return tuple(self.text.split("."))
-
-    @cached_property
-    def is_exact(self) -> bool:
-        """Whether it holds no wildcard."""
-        return "*" not in self.segments
-
-    @cached_property
-    def literals(self) -> int:
-        """The number of segments that are no wildcard."""
-        return sum(segment != "*" for segment in self.segments)
-
-    @cached_property
-    def prefix(self) -> tuple[str, ...]:
-        """The segments before the first wildcard."""
-        if self.is_exact:
-            return self.segments
-        return self.segments[: self.segments.index("*")]
-
-    @cached_property
-    def specificity(self) -> tuple[bool, int, int]:
-        """The pattern's part of the resolution order; larger wins."""
-        return self.is_exact, self.literals, len(".".join(self.prefix))
-
-    def matches(self, action: Action) -> bool:
-        """Whether the pattern covers `action`.
-
-        An unmapped action is covered by its own name, by a pattern that writes out `unmapped`, and
-        by `<provider>.*`; an opaque one only where `opaque` is written out.
-        """
-        if not self.covers(action.name):
-            return False
-        name = action.name.split(".")
-        if name[1] not in _GUARDED:
-            return True
-        if len(self.segments) > 1 and self.segments[1] == name[1]:
-            return True
-        # `*` alone and `<provider>.*`: whoever writes those means everything that can be read.
-        return name[1] == "unmapped" and self.segments in {("*",), (name[0], "*")}
-
-    def covers(self, action_name: str) -> bool:
-        """Whether the pattern, read as text alone, covers `action_name`."""
-        own, name = self.segments, action_name.split(".")
-        if own[-1] == "*":
-            if len(name) < len(own):
-                return False
-        elif len(name) != len(own):
-            return False
-        return all(part in ("*", name[index]) for index, part in enumerate(own))
+__all__ = ["Permission", "PermissionTable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +52,7 @@ class Permission:
 
     def matches(self, action: Action) -> bool:
         """Whether the rule covers `action`, constraints included."""
-        return self.action.matches(action) and self.admits(action)
+        return self.action.permits(action.name) and self.admits(action)
 
     def admits(self, action: Action) -> bool:
         """Whether the constraints, apart from the pattern, hold for `action`."""
@@ -136,7 +61,7 @@ class Permission:
             and (self.risk is None or self.risk is action.risk)
             and (self.category is None or self.category in action.categories)
             and all(
-                test(value)
+                test.matches(value)
                 if (value := action.resource.get(key)) is not None
                 else self._assumes_missing(action)
                 for key, test in self._resource_tests
@@ -148,42 +73,15 @@ class Permission:
         return not action.resource_complete and self.decision is not Decision.ALLOW
 
     @cached_property
-    def _resource_tests(self) -> tuple[tuple[str, _ValueTest], ...]:
-        return tuple((key, _ValueTest(value)) for key, value in self.resource.items())
-
-
-class _ValueTest:
-    """A resource constraint: equality, or a glob whose only wildcard is `*`."""
-
-    __slots__ = ("_parts", "_value")
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-        self._parts = value.split("*") if "*" in value else None
-
-    def __call__(self, actual: str) -> bool:
-        if self._parts is None:
-            return actual == self._value
-        # Greedy leftmost search: linear, where a regular expression of many `.*` would not be.
-        first, *middle, last = self._parts
-        if len(actual) < len(first) + len(last):
-            return False
-        if not (actual.startswith(first) and actual.endswith(last)):
-            return False
-        position, end = len(first), len(actual) - len(last)
-        for part in middle:
-            found = actual.find(part, position, end)
-            if found < 0:
-                return False
-            position = found + len(part)
-        return True
+    def _resource_tests(self) -> tuple[tuple[str, Glob], ...]:
+        return tuple((key, Glob(value)) for key, value in self.resource.items())
 
 
 class PermissionTable:
     """The permissions of one connector, indexed so that the cost of a lookup does not grow.
 
     Rules are found by their pattern, of which few can cover one name, and below it by the values of
-    their resource constraints. Which patterns cover a name is remembered.
+    their resource constraints.
     """
 
     def __init__(self, permissions: Iterable[Permission]) -> None:
@@ -193,15 +91,14 @@ class PermissionTable:
             if pattern.text not in shelves:
                 shelves[pattern.text] = _Shelf(pattern)
             shelves[pattern.text].add(permission)
-        self._by_prefix: dict[tuple[str, ...], list[_Shelf]] = {}
-        for shelf in shelves.values():
-            self._by_prefix.setdefault(shelf.pattern.prefix, []).append(shelf)
-        self._remembered: dict[str, list[_Shelf]] = {}
+        self._shelves = PatternIndex(
+            ((shelf.pattern, shelf) for shelf in shelves.values()), ActionPattern.permits
+        )
 
     def most_specific(self, action: Action) -> Permission | None:
         """The rule that decides `action`; None when no rule matches."""
         best: Permission | None = None
-        for shelf in self._covering(action):
+        for shelf in self._shelves.find(action.name):
             if best is not None and shelf.pattern.specificity < best.action.specificity:
                 break
             for permission in shelf.candidates(action):
@@ -213,30 +110,11 @@ class PermissionTable:
         """Every rule that matches `action`, the deciding one first."""
         found = [
             rule
-            for shelf in self._covering(action)
+            for shelf in self._shelves.find(action.name)
             for rule in shelf.candidates(action)
             if rule.admits(action)
         ]
         return sorted(found, key=_rank, reverse=True)
-
-    def _covering(self, action: Action) -> list[_Shelf]:
-        """The shelves whose pattern covers `action`, the most specific first."""
-        shelves = self._remembered.get(action.name)
-        if shelves is None:
-            if len(self._remembered) >= _MAX_REMEMBERED:
-                self._remembered.clear()
-            segments = tuple(action.name.split("."))
-            shelves = self._remembered[action.name] = sorted(
-                (
-                    shelf
-                    for length in range(len(segments) + 1)
-                    for shelf in self._by_prefix.get(segments[:length], ())
-                    if shelf.pattern.matches(action)
-                ),
-                key=lambda shelf: shelf.pattern.specificity,
-                reverse=True,
-            )
-        return shelves
 
 
 def _rank(permission: Permission) -> tuple[tuple[bool, int, int, int, int], str, str]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.decision import Decision
-from tameflare_core.permission import ActionPattern, Permission, PermissionTable
+from tameflare_core.patterns import ActionPattern
+from tameflare_core.permission import Permission, PermissionTable
 
 MERGE = Action(
     name="github.pr.merge",
@@ -40,80 +41,6 @@ def rule(pattern: str, decision: Decision = ALLOW, **constraints: object) -> Per
         resource=resource,  # type: ignore[arg-type]
         **constraints,  # type: ignore[arg-type]
     )
-
-
-# Patterns
-
-# Whether a pattern covers a name, as the rules for unmapped and opaque actions have it.
-COVERED = [
-    # pattern                 name                     covered
-    ("github.pr.merge", "github.pr.merge", True),
-    ("github.pr.merge", "github.pr.merged", False),
-    ("github.pr.merge", "github.pr", False),
-    ("github.pr.merge", "github.pr.merge.async", False),
-    # A final `*` is one segment or more, never none.
-    ("github.*", "github.pr.merge", True),
-    ("github.pr.*", "github.pr.merge", True),
-    ("github.pr.*", "github.pr", False),
-    ("github.pr.merge.*", "github.pr.merge", False),
-    ("mcp.tools.*", "mcp.tools.call.read", True),
-    ("*", "http.get", True),
-    # A `*` before the end is exactly one segment.
-    ("github.*.merge", "github.pr.merge", True),
-    ("github.*.merge", "github.merge", False),
-    ("github.*.merge", "github.a.b.merge", False),
-    ("*.pr.*", "github.pr.merge", True),
-    ("*.*", "http.get", True),
-    ("*.*.*", "http.get", False),
-    # It is no glob within a segment, and no prefix of one.
-    ("git.*", "github.pr.merge", False),
-    ("github.p.*", "github.pr.merge", False),
-    # Unmapped: by `<provider>.*` and by a pattern that writes it out, never by a narrower one.
-    ("github.*", "github.unmapped.post", True),
-    ("*", "github.unmapped.post", True),
-    ("github.unmapped.*", "github.unmapped.post", True),
-    ("github.unmapped.post", "github.unmapped.post", True),
-    ("*.unmapped.post", "github.unmapped.post", True),
-    ("github.*.post", "github.unmapped.post", False),
-    ("github.*.*", "github.unmapped.post", False),
-    ("*.*", "github.unmapped.post", False),
-    ("*.*.post", "github.unmapped.post", False),
-    # Opaque: only by a pattern that writes it out.
-    ("github.opaque.post", "github.opaque.post", True),
-    ("github.opaque.*", "github.opaque.post", True),
-    ("*.opaque.*", "github.opaque.post", True),
-    ("github.*", "github.opaque.post", False),
-    ("*", "github.opaque.post", False),
-    ("github.*.post", "github.opaque.post", False),
-    # Elsewhere in a name the words mean nothing.
-    ("mcp.tools.*", "mcp.tools.opaque", True),
-]
-
-
-@pytest.mark.parametrize(("pattern", "name", "covered"), COVERED)
-def test_pattern_covers_what_the_table_says(pattern: str, name: str, covered: bool) -> None:
-    assert ActionPattern(pattern).matches(action(name)) is covered
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        ".",
-        "github.",
-        ".pr",
-        "github..pr",
-        "GitHub.*",
-        "github.p*",
-        "**",
-        "github.pr merge",
-        "github.*\n",
-        "é",
-    ],
-)
-def test_malformed_pattern_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an action pattern"):
-        ActionPattern(text)
 
 
 # The order of specificity
@@ -457,9 +384,3 @@ def test_names_without_end_are_forgotten() -> None:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert size < 8_000_000
-
-
-@pytest.mark.parametrize("name", ["github.pr.unmapped", "github.pr.opaque"])
-def test_only_the_second_segment_says_what_is_unknown(name: str) -> None:
-    action = Action(name=name, access=Access.READ, risk=Risk.LOW)
-    assert ActionPattern("github.pr.*").matches(action)
