@@ -12,9 +12,11 @@ from types import ModuleType
 import pluggy
 
 from tameflare_core import hookspecs
+from tameflare_core.action import Category
 from tameflare_core.builtin import (
     anthropic,
     credentials,
+    exfiltration_hosts,
     generic,
     github,
     mcp,
@@ -25,6 +27,7 @@ from tameflare_core.builtin import (
 )
 from tameflare_core.connectors.base import Connector
 from tameflare_core.errors import PluginError
+from tameflare_core.host_categories import HostClassifier
 from tameflare_core.injection.placement import Placement
 from tameflare_core.vault.references import CredentialSource
 
@@ -35,10 +38,14 @@ ENTRY_POINT_GROUP = "tameflare"
 # As in a configuration and in the names of actions.
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 _SCHEME = re.compile(r"[a-z0-9]+")
+_HOST_CATEGORY = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
+# Both kinds stand in one list, `blocked_categories`.
+_ACTION_CATEGORIES = frozenset(Category)
 
 _BUILTIN: tuple[ModuleType, ...] = (
     anthropic,
     credentials,
+    exfiltration_hosts,
     generic,
     github,
     mcp,
@@ -56,10 +63,12 @@ class Plugins:
     Attributes:
         connectors: connector types by the name used in a configuration.
         credential_sources: credential sources by scheme.
+        host_classifiers: all of them, each of which is asked about a host.
     """
 
     connectors: Mapping[str, type[Connector]]
     credential_sources: Mapping[str, CredentialSource]
+    host_classifiers: tuple[HostClassifier, ...]
 
 
 def load_plugins(
@@ -88,15 +97,19 @@ def load_plugins(
         manager.check_pending()
         connectors = list(chain.from_iterable(manager.hook.register_connectors()))
         sources = list(chain.from_iterable(manager.hook.register_credential_sources()))
+        classifiers = tuple(chain.from_iterable(manager.hook.register_host_classifiers()))
     except Exception as error:
         raise PluginError(f"a plugin cannot be loaded: {error}") from error
     for connector in connectors:
         _check_connector(connector)
     for source in sources:
         _check_source(source)
+    for classifier in classifiers:
+        _check_classifier(classifier)
     return Plugins(
         connectors=_by_name(connectors, lambda connector: connector.type, "connector type"),
         credential_sources=_by_name(sources, lambda source: source.scheme, "credential scheme"),
+        host_classifiers=classifiers,
     )
 
 
@@ -124,6 +137,28 @@ def _check_source(source: object) -> None:
     if not (isinstance(scheme, str) and _SCHEME.fullmatch(scheme)):
         name = type(source).__qualname__
         raise PluginError(f"the credential source `{name}` has no `scheme` like `keychain`")
+
+
+def _check_classifier(classifier: object) -> None:
+    if not isinstance(classifier, HostClassifier):
+        raise PluginError(
+            f"register_host_classifiers returned `{classifier!r}`, which is no HostClassifier"
+        )
+    name = type(classifier).__qualname__
+    categories = getattr(classifier, "categories", None)
+    if not (isinstance(categories, frozenset) and categories):
+        raise PluginError(f"the host classifier `{name}` has no `categories`, a set of names")
+    for category in categories:
+        if not (isinstance(category, str) and _HOST_CATEGORY.fullmatch(category)):
+            raise PluginError(
+                f"the host classifier `{name}` has the category `{category}`, which is no name like"
+                " `paste_site`"
+            )
+        if category in _ACTION_CATEGORIES:
+            raise PluginError(
+                f"the host classifier `{name}` has the category `{category}`, which is one of"
+                " actions: give it another name"
+            )
 
 
 def _by_name[Item](items: list[Item], name: Callable[[Item], str], what: str) -> dict[str, Item]:

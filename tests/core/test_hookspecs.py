@@ -12,6 +12,7 @@ from tameflare_core import hookspecs
 HOOKS = {
     "register_connectors": "() -> 'list[type[Connector]]'",
     "register_credential_sources": "() -> 'list[CredentialSource]'",
+    "register_host_classifiers": "() -> 'list[HostClassifier]'",
 }
 
 

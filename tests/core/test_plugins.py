@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tameflare_core.action import Access, Action, Risk
+from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.connectors.base import Connector
 from tameflare_core.errors import PluginError
 from tameflare_core.hookspecs import hookimpl
+from tameflare_core.host_categories import HostCategories, HostClassifier
 from tameflare_core.injection.placement import Header
 from tameflare_core.plugins import ENTRY_POINT_GROUP, Plugins, load_plugins
 from tameflare_core.request import OutboundRequest
@@ -42,6 +43,13 @@ class OtherKeychain(Keychain):
     pass
 
 
+class Lairs(HostClassifier):
+    categories = frozenset({"lair", "tunnel"})
+
+    def classify(self, host: str) -> frozenset[str]:
+        return frozenset({"lair"}) if host == "lair.example" else frozenset()
+
+
 def registering(result: object) -> object:
     """A plugin whose hook for connectors returns `result`."""
 
@@ -64,6 +72,17 @@ def resolving(result: object) -> object:
     return Plugin()
 
 
+def classifying(result: object) -> object:
+    """A plugin whose hook for host classifiers returns `result`."""
+
+    class Plugin:
+        @hookimpl
+        def register_host_classifiers(self) -> object:
+            return result
+
+    return Plugin()
+
+
 def load(*extra: object, builtin: bool = False) -> Plugins:
     return load_plugins(extra, entry_points=False, builtin=builtin)
 
@@ -81,6 +100,7 @@ def test_builtin_plugins_come_through_the_same_hooks() -> None:
         "webhook",
     }
     assert {"env", "file"} <= set(plugins.credential_sources)
+    assert "paste_site" in HostCategories(plugins.host_classifiers).known
 
 
 def test_plugin_adds_to_what_there_is() -> None:
@@ -90,8 +110,14 @@ def test_plugin_adds_to_what_there_is() -> None:
     assert "github" in plugins.connectors
 
 
+def test_host_classifiers_are_added_up() -> None:
+    categories = HostCategories(load(classifying([Lairs()]), builtin=True).host_classifiers)
+    assert categories.of("lair.example") == {"lair"}
+    assert categories.of("webhook.site") == {"request_catcher"}
+
+
 def test_plugin_may_register_nothing() -> None:
-    assert load(registering([]), registering(None), object()) == Plugins({}, {})
+    assert load(registering([]), registering(None), object()) == Plugins({}, {}, ())
 
 
 @pytest.mark.parametrize("result", [[object()], ["mine"], [Mine.parse], [int], "mine", [None]])
@@ -106,8 +132,14 @@ def test_what_is_no_credential_source_is_refused(result: object) -> None:
         load(resolving(result))
 
 
+@pytest.mark.parametrize("result", [[Lairs], ["tunnel"], [None], "tunnel"])
+def test_what_is_no_host_classifier_is_refused(result: object) -> None:
+    with pytest.raises(PluginError, match="which is no HostClassifier"):
+        load(classifying(result))
+
+
 @pytest.mark.parametrize("result", [7, Mine])
-@pytest.mark.parametrize("plugin", [registering, resolving])
+@pytest.mark.parametrize("plugin", [registering, resolving, classifying])
 def test_result_that_is_no_list_is_refused(
     plugin: Callable[[object], object], result: object
 ) -> None:
@@ -170,6 +202,29 @@ def test_credential_source_needs_a_plain_scheme(scheme: object) -> None:
 def test_taken_name_is_refused(first: object, second: object, message: str) -> None:
     with pytest.raises(PluginError, match=message):
         load(first, second)
+
+
+def classifier(categories: object) -> HostClassifier:
+    named: HostClassifier = type("Named", (Lairs,), {"categories": categories})()
+    return named
+
+
+@pytest.mark.parametrize("categories", [None, frozenset(), {"lair"}, ["lair"], "lair"])
+def test_host_classifier_needs_its_categories(categories: object) -> None:
+    with pytest.raises(PluginError, match="Named` has no `categories`"):
+        load(classifying([classifier(categories)]))
+
+
+@pytest.mark.parametrize("name", ["", "Lair", "a lair", "a.b", "a-b", "_a", "a__b", "1a", "é", 7])
+def test_category_of_hosts_needs_a_plain_name(name: object) -> None:
+    with pytest.raises(PluginError, match="which is no name like `paste_site`"):
+        load(classifying([classifier(frozenset({name}))]))
+
+
+@pytest.mark.parametrize("name", [category.value for category in Category])
+def test_category_of_actions_is_none_of_hosts(name: str) -> None:
+    with pytest.raises(PluginError, match=f"`{name}`, which is one of actions"):
+        load(classifying([classifier(frozenset({name}))]))
 
 
 def test_builtin_connector_cannot_be_replaced() -> None:
