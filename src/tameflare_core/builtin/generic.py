@@ -14,6 +14,7 @@ from tameflare_core.connectors.matching import Origin
 from tameflare_core.errors import RequestRejected
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header
+from tameflare_core.parsers.members import with_members
 from tameflare_core.parsers.openapi import read_openapi
 from tameflare_core.parsers.route_table import Match, Route, RouteTable
 from tameflare_core.request import OutboundRequest
@@ -90,21 +91,20 @@ class Generic(Connector):
 
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
         match = self._match(request)
-        if match is not None:
-            params = {name: unquote(value) for name, value in match.params.items()}
-            return (_named(match.route, params),)
+        action = self._by_method(request) if match is None else _named(match)
+        return (with_members(action, request, takes_forms=True),)
+
+    def _by_method(self, request: OutboundRequest) -> Action:
         access, risk, categories = _BY_METHOD[request.operation]
-        return (
-            Action(
-                name=f"http.{request.operation.lower()}",
-                access=access,
-                risk=risk,
-                categories=categories,
-                resource={
-                    "host": request.host,
-                    "path": self.constraint("path", _readable(request.path)),
-                },
-            ),
+        return Action(
+            name=f"http.{request.operation.lower()}",
+            access=access,
+            risk=risk,
+            categories=categories,
+            resource={
+                "host": request.host,
+                "path": self.constraint("path", _readable(request.path)),
+            },
         )
 
     def _match(self, request: OutboundRequest) -> Match | None:
@@ -166,13 +166,14 @@ def _readable(path: str) -> str:
     return "%2F".join(map(unquote, path.split("%2F")))
 
 
-def _named(route: Route, resource: dict[str, str]) -> Action:
+def _named(match: Match) -> Action:
+    route = match.route
     return Action(
         name=route.action,
         access=route.access,
         risk=route.risk,
         categories=route.categories,
-        resource=resource,
+        resource={name: unquote(value) for name, value in match.params.items()},
     )
 
 

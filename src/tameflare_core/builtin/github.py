@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import ClassVar, NamedTuple
 
-from tameflare_core.action import Access, Action
-from tameflare_core.builtin.github_bodies import FURTHER_ACTIONS, REFINEMENTS, told_by_body
+from tameflare_core.action import Action
+from tameflare_core.builtin.github_bodies import FURTHER_ACTIONS, REFINEMENTS, told
 from tameflare_core.builtin.github_git import (
     GIT_ACTIONS,
     GIT_BODY_ACTIONS,
@@ -222,7 +223,7 @@ class GitHub(CatalogueConnector):
 
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
         if self._is_graphql(request):
-            return graphql_actions(request)
+            return graphql_actions(request, of_rest=_of_rest())
         # Folding a path costs as much as naming it, and few need it.
         may_fold = "graphql" in request.path.lower()
         if may_fold and folded_path(request.path) in self._place.graphql:
@@ -238,7 +239,14 @@ class GitHub(CatalogueConnector):
         of_git = GIT_REFINEMENTS.get(action.name)
         if of_git is not None:
             return of_git(action, request)
-        return (action,) if action.access is Access.READ else told_by_body(action, request)
+        return told(action, request)
+
+
+@cache
+def _of_rest() -> frozenset[str]:
+    """The names of actions that REST has, whose params are called as REST calls them."""
+    paths = (row.action for row in GitHub.catalogue() if row.path.startswith("/"))
+    return FURTHER_ACTIONS.union(paths)
 
 
 def _find_row(table: RouteTable, method: str, path: str) -> Match | None:

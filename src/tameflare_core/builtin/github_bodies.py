@@ -9,10 +9,11 @@ from urllib.parse import unquote_plus
 
 from tameflare_core.action import Action, Category, Risk
 from tameflare_core.errors import OpaqueBody
+from tameflare_core.parsers.members import with_members, with_query
 from tameflare_core.parsers.strict_json import Json, json_object
-from tameflare_core.request import FORM_TYPE, BodyState, OutboundRequest
+from tameflare_core.request import FORM_TYPE, OutboundRequest
 
-__all__ = ["FURTHER_ACTIONS", "REFINEMENTS", "told_by_body"]
+__all__ = ["FURTHER_ACTIONS", "REFINEMENTS", "told"]
 
 type Refinement = Callable[[Action, Mapping[str, Json]], tuple[Action, ...]]
 
@@ -27,10 +28,12 @@ FURTHER_ACTIONS = frozenset(
 )
 _DECIDING_KEYS = frozenset({"branch", "force", "private", "ref", "sha", "state", "visibility"})
 _WORKFLOWS = ".github/workflows/"
+# Their bodies are files, of JSON too.
+_UPLOADS = frozenset({"github.release_asset.upload"})
 
 
-def told_by_body(action: Action, request: OutboundRequest) -> Sequence[Action]:
-    """The actions of a write, with the members of its JSON body as params where it was read.
+def told(action: Action, request: OutboundRequest) -> Sequence[Action]:
+    """The actions of a request, with the members of its query and its JSON body as params.
 
     Args:
         action: that of its row.
@@ -40,14 +43,13 @@ def told_by_body(action: Action, request: OutboundRequest) -> Sequence[Action]:
         OpaqueBody: the body decides what is done, and cannot be read in one way.
     """
     refinement = REFINEMENTS.get(action.name)
-    if refinement is not None:
-        return refinement(action, _deciding(request))
-    if request.body.state is BodyState.ABSENT:
+    if refinement is None and action.params_complete:
+        # There is neither a query nor a body.
         return (action,)
-    try:
-        return (replace(action, params=json_object(request)),)
-    except OpaqueBody:
-        return (replace(action, params_complete=False),)
+    if action.name in _UPLOADS:
+        return (with_query(action, request),)
+    refined = (action,) if refinement is None else refinement(action, _deciding(request))
+    return [with_members(one, request) for one in refined]
 
 
 def _deciding(request: OutboundRequest) -> Mapping[str, Json]:
@@ -70,7 +72,6 @@ def _form_keys(text: str) -> set[str]:
 
 def _closing(name: str) -> Refinement:
     def refine(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
-        update = replace(update, params=body)
         if body.get("state") in (None, "open"):
             return (update,)
         close = replace(update, name=name)
@@ -98,22 +99,22 @@ def _on_branch(change: Action, body: Mapping[str, Json]) -> Action:
     branch = body.get("branch")
     if not isinstance(branch, str) or not branch.strip():
         # It is the default branch, and which that is only GitHub knows.
-        return replace(change, params=body, resource_complete=False)
-    resource = {**change.resource, "branch": branch.removeprefix("refs/heads/")}
-    return replace(change, params=body, resource=resource)
+        return replace(change, resource_complete=False)
+    return replace(
+        change, resource={**change.resource, "branch": branch.removeprefix("refs/heads/")}
+    )
 
 
 def _branch_creation(create: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
     ref = body.get("ref")
     if not isinstance(ref, str) or not ref.strip():
-        return (replace(create, params=body, resource_complete=False),)
+        return (replace(create, resource_complete=False),)
     # Elsewhere refs are written without their first segment, and rules are about all of them.
     resource = {**create.resource, "ref": ref.removeprefix("refs/")}
-    return (replace(create, params=body, resource=resource),)
+    return (replace(create, resource=resource),)
 
 
 def _branch(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
-    update = replace(update, params=body)
     if body.get("force") in (None, False):
         return (update,)
     categories = update.categories | {Category.DESTRUCTIVE}
@@ -121,7 +122,6 @@ def _branch(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
 
 
 def _repository(update: Action, body: Mapping[str, Json]) -> tuple[Action, ...]:
-    update = replace(update, params=body)
     if not body.keys() & {"private", "visibility"}:
         return (update,)
     categories = update.categories | {Category.DATA_EXPORT}

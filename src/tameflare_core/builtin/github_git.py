@@ -21,6 +21,7 @@ from tameflare_core.connectors.base import unmapped_action
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.injection.placement import Basic, Placement
 from tameflare_core.parsers.git_smart_http import RefUpdate, read_push
+from tameflare_core.parsers.members import with_members
 from tameflare_core.parsers.route_table import Route, read_catalogue
 from tameflare_core.parsers.strict_json import json_object
 from tameflare_core.request import BodyState, OutboundRequest
@@ -79,6 +80,7 @@ def _fetch(fetch: Action, request: OutboundRequest) -> Sequence[Action]:
         raise RequestRejected("more than one `service` in the query")
     if _SERVICES.isdisjoint(services):
         return (unmapped_action("github", request, safe_reads=True, resource=fetch.resource),)
+    fetch = with_members(fetch, request)
     return (_beginning(fetch),) if services[0] == _RECEIVE_PACK else (fetch,)
 
 
@@ -86,6 +88,7 @@ def _push(push: Action, request: OutboundRequest) -> Sequence[Action]:
     if request.headers.get("content-encoding") not in _GIT_CODINGS:
         raise OpaqueBody("content coding that git does not use")
     asked = read_push(request.decoded_head())
+    push = replace(push, params_complete=not request.query)
     if not asked.updates:
         if request.body.state is not BodyState.COMPLETE:
             raise OpaqueBody("a push without commands that is followed by something else")
@@ -118,7 +121,9 @@ def _update(push: Action, update: RefUpdate, options: Mapping[str, object]) -> A
 
 
 def _lfs_batch(download: Action, request: OutboundRequest) -> Sequence[Action]:
-    match json_object(request, frozenset({"operation"})).get("operation"):
+    operation = json_object(request, frozenset({"operation"})).get("operation")
+    download = with_members(download, request)
+    match operation:
         case "download":
             return (download,)
         case "upload":

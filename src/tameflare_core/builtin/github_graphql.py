@@ -84,7 +84,8 @@ ROOT_FIELDS = frozenset(field for fields in _ROOTS.values() for field in fields.
 GRAPHQL_FIELDS = ROOT_FIELDS | set(_NODE_IDS.values())
 """Resource fields that no operation of REST has."""
 
-_NOT_PARAMS = frozenset({"clientMutationId", "fileChanges", *_NODE_IDS})
+_UNTOLD = frozenset({"clientMutationId", "fileChanges"})
+_NOT_OF_REST = _UNTOLD.union(_NODE_IDS)
 _NAME = re.compile(r"[A-Za-z0-9_.\[\]-]+")
 _ZERO_OID = re.compile("0+")
 
@@ -139,11 +140,12 @@ def graphql_rows() -> list[Route]:
     return read_catalogue(text, place=_field_name)
 
 
-def graphql_actions(request: OutboundRequest) -> tuple[Action, ...]:
+def graphql_actions(request: OutboundRequest, *, of_rest: frozenset[str]) -> tuple[Action, ...]:
     """Name everything that a request to a GraphQL endpoint would do.
 
     Args:
         request: its body has been read.
+        of_rest: actions whose params REST calls by other names, with other values.
 
     Raises:
         OpaqueBody: the document, or what decides in its arguments, cannot be read.
@@ -155,7 +157,7 @@ def graphql_actions(request: OutboundRequest) -> tuple[Action, ...]:
         return tuple(_named(row) for row in _by_field()[OperationKind.QUERY, "__schema"])
     actions: list[Action] = []
     for field in fields:
-        actions += _query(field) if _reads(field) else _mutation(field)
+        actions += _query(field) if _reads(field) else _mutation(field, of_rest)
         if len(actions) > _MAX_ACTIONS:
             raise OpaqueBody(f"a GraphQL request of more than {_MAX_ACTIONS} actions")
     return tuple(actions)
@@ -208,7 +210,14 @@ def _query(field: RootField) -> Iterator[Action]:
         if (value := field.arguments.get(argument)) is not None
     }
     for action in map(_named, rows) if rows else (_unmapped(field.kind),):
-        yield _telling(replace(action, resource=resource, params=field.arguments), field)
+        # The fields below have arguments too.
+        told = replace(
+            action,
+            resource=resource,
+            params=field.arguments,
+            params_complete=bool(rows) and not field.selected,
+        )
+        yield _telling(told, field)
 
 
 def _telling(action: Action, field: RootField) -> Action:
@@ -217,7 +226,7 @@ def _telling(action: Action, field: RootField) -> Action:
     return replace(action, risk=risk, categories=action.categories | categories)
 
 
-def _mutation(field: RootField) -> Iterator[Action]:
+def _mutation(field: RootField, of_rest: frozenset[str]) -> Iterator[Action]:
     given = field.arguments.get("input", {})
     if not isinstance(given, dict):
         raise OpaqueBody("the input of a GraphQL mutation is not an object")
@@ -227,16 +236,27 @@ def _mutation(field: RootField) -> Iterator[Action]:
         for member, target in _NODE_IDS.items()
         if given.get(member) is not None
     }
-    params = {key: value for key, value in given.items() if key not in _NOT_PARAMS}
     actions = {
-        action.name: replace(action, resource=resource, params=params)
+        action.name: replace(action, resource=resource)
         for action in (map(_named, rows) if rows else (_unmapped(field.kind),))
     }
-    yield from _CHOICES.get(field.name, _each)(actions, given)
+    params = {key: value for key, value in given.items() if key not in _UNTOLD}
+    complete = bool(rows) and "fileChanges" not in given
+    for action in _CHOICES.get(field.name, _each)(actions, given):
+        # A rule about `merge_method` is not to miss `mergeMethod`, nor one about `closed` `CLOSED`.
+        yield (
+            replace(action, params={"input": params}, params_complete=False)
+            if action.name in of_rest
+            else replace(action, params=params, params_complete=complete)
+        )
     # Through what it answers with, a mutation reads like a query: repositories, files, members.
     if field.entered - {"node"} or field.selected & _TELLING.keys():
         result = Action(
-            name=_RESULT_QUERY, access=Access.READ, risk=Risk.MEDIUM, resource_complete=False
+            name=_RESULT_QUERY,
+            access=Access.READ,
+            risk=Risk.MEDIUM,
+            resource_complete=False,
+            params_complete=False,
         )
         yield _telling(result, field)
 
@@ -252,7 +272,7 @@ def _as_rest(given: _Input) -> dict[str, Json]:
     body = {
         re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", key): value
         for key, value in given.items()
-        if key not in _NOT_PARAMS
+        if key not in _NOT_OF_REST
     }
     return body | {"state": "open"} if body.get("state") == "OPEN" else body
 

@@ -197,10 +197,10 @@ class Mcp(Connector):
         """The action of a request for an authorization, which has no messages."""
         login = _LOGINS.get(request.path) if request.method == "POST" else None
         if login is not None and not _may_hold_messages(request.decoded_body()):
-            return _action(login, _LOGIN)
+            return _action(login, _LOGIN, complete=False)
         absent = request.body.state is BodyState.ABSENT
         if request.operation == "GET" and absent and _DISCOVERY.fullmatch(request.path):
-            return _action("mcp.auth.discover", _READS)
+            return _action("mcp.auth.discover", _READS, complete=not request.query)
         return None
 
     def _session(self, request: OutboundRequest, below: str | None) -> Action | None:
@@ -209,8 +209,10 @@ class Mcp(Connector):
         if below is None or calls or not _ENDPOINT.fullmatch(below):
             return None
         if request.operation == "GET":
-            return _action("mcp.stream.open", _READS)
-        return _action("mcp.session.end", _OWN) if request.method == "DELETE" else None
+            return _action("mcp.stream.open", _READS, complete=not request.query)
+        if request.method == "DELETE":
+            return _action("mcp.session.end", _OWN, complete=not request.query)
+        return None
 
     def _unmapped(self, request: OutboundRequest, method: str = "") -> Action:
         resource = {"method": method} if method else {}
@@ -226,12 +228,9 @@ class Mcp(Connector):
     def _named(self, message: Message, request: OutboundRequest) -> Action:
         if message.kind is MessageKind.RESPONSE:
             # The answer to a ping; every other one tells the server something.
-            empty = message.answer == {}
-            return (
-                _action("mcp.response.acknowledge", _READS)
-                if empty
-                else _action("mcp.response.send", _SENT)
-            )
+            if message.answer == {}:
+                return _action("mcp.response.acknowledge", _READS)
+            return _action("mcp.response.send", _SENT, complete=False)
         method, params = message.method, message.params
         kind = _METHODS.get(method)
         if kind is None:
@@ -265,6 +264,8 @@ def _action(
     kind: _Kind,
     resource: Mapping[str, str] | None = None,
     params: Mapping[str, Json] | None = None,
+    *,
+    complete: bool = True,
 ) -> Action:
     return Action(
         name=name,
@@ -273,6 +274,7 @@ def _action(
         categories=kind.categories,
         resource=resource or {},
         params=params or {},
+        params_complete=complete,
     )
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 
 from tameflare_core.action import Action
-from tameflare_core.builtin.slack_arguments import FIELDS, read_arguments, with_arguments
+from tameflare_core.builtin.slack_arguments import FIELDS, PARAMS, read_arguments, with_arguments
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.catalogue import CatalogueConnector
 from tameflare_core.connectors.matching import BaseUrl
@@ -137,6 +137,10 @@ class Slack(CatalogueConnector):
     def resource_fields(self) -> frozenset[str]:
         return (super().resource_fields - _UNTOLD) | FIELDS
 
+    @property
+    def param_fields(self) -> frozenset[str]:
+        return PARAMS
+
     def takes_method_from_body(self, request: OutboundRequest) -> bool:
         return False
 
@@ -163,8 +167,15 @@ class Slack(CatalogueConnector):
         # Methods that are published with GET do not say that they read JSON.
         takes_json = _published().get(path) != "GET"
         arguments, all_read = read_arguments(request, takes_json=takes_json)
-        complete = action.resource_complete and all_read
-        told = with_arguments(replace(action, resource_complete=complete), arguments)
+        told = with_arguments(
+            replace(
+                action,
+                resource_complete=action.resource_complete and all_read,
+                # What an unknown method reads is not known either.
+                params_complete=all_read and self._find(request) is not None,
+            ),
+            arguments,
+        )
         if action.name not in ACROSS_CHANNELS:
             return told
         return [

@@ -18,7 +18,7 @@ from tameflare_core.parsers.form import FormValue, parse_form
 from tameflare_core.parsers.strict_json import Json, check_charset, json_object, parse_json
 from tameflare_core.request import FORM_TYPE, OutboundRequest
 
-__all__ = ["FIELDS", "read_arguments", "with_arguments"]
+__all__ = ["FIELDS", "PARAMS", "read_arguments", "with_arguments"]
 
 _JSON_TYPE = "application/json"
 _TOKEN = "token"  # noqa: S105  # the name of an argument
@@ -82,9 +82,7 @@ _FIELDS_OF = {
     for name in chain.from_iterable(_NAMED_BY.values())
 }
 
-_DECIDING = frozenset({_TOKEN, *_FIELDS_OF})
-
-_PARAMS = frozenset(
+_TOLD = frozenset(
     {
         "as_user",
         # As the client wrote it: the resource field holds ids only.
@@ -113,6 +111,11 @@ _PARAMS = frozenset(
 )
 # Structures of any size: that they are there matters, because what people see is then not `text`.
 _STRUCTURES = frozenset({"attachments", "blocks", "unfurls", "view"})
+
+PARAMS = _TOLD | _STRUCTURES
+"""The params that arguments fill in."""
+
+_DECIDING = frozenset({_TOKEN, *_FIELDS_OF, *PARAMS})
 
 type _Arguments = Mapping[str, FormValue | Json]
 
@@ -151,10 +154,17 @@ def with_arguments(action: Action, arguments: _Arguments) -> Sequence[Action]:
     A channel is told by its id alone: which one a name or a user stands for is known to Slack only.
 
     Args:
-        action: the method's.
+        action: the method's; it says whether all arguments have been read.
         arguments: as `read_arguments` gives them.
     """
     params = _params(arguments)
+    # Null is what an argument is that was not given.
+    untold = (
+        name
+        for name, value in arguments.items()
+        if name in _TOLD and name not in params and value is not None
+    )
+    params_complete = action.params_complete and not any(untold)
     named = {field: list(values) for field, values in _named(arguments).items()}
     if prod(map(len, named.values())) > _MOST_ACTIONS:
         named = {field: values if len(values) == 1 else [None] for field, values in named.items()}
@@ -167,6 +177,7 @@ def with_arguments(action: Action, arguments: _Arguments) -> Sequence[Action]:
             },
             resource_complete=action.resource_complete and None not in values,
             params=params,
+            params_complete=params_complete,
         )
         for values in product(*named.values())
     ]
@@ -232,8 +243,16 @@ def _texts(value: FormValue | Json) -> Iterator[str | None]:
 def _params(arguments: _Arguments) -> dict[str, object]:
     params: dict[str, object] = {}
     for name, value in arguments.items():
-        if name in _PARAMS and isinstance(value, (str, int, float)):
+        if name in _TOLD and _is_plain(value):
             params[name] = value
         elif name in _STRUCTURES and value:
             params[name] = True
     return params
+
+
+def _is_plain(value: FormValue | Json) -> bool:
+    """Whether a value is a text, a number, a truth value, or a list of these."""
+    plain = (str, int, float)
+    if isinstance(value, list):
+        return all(isinstance(item, plain) for item in value)
+    return isinstance(value, plain)

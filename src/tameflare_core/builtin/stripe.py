@@ -15,12 +15,14 @@ from importlib.resources import files
 
 from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.builtin.stripe_params import (
+    SHOWN,
     elements,
     is_set,
     objects,
     parameters,
     query_parameters,
     shown,
+    shows_all,
 )
 from tameflare_core.connectors.base import Connector
 from tameflare_core.connectors.catalogue import CatalogueConnector
@@ -78,6 +80,10 @@ class Stripe(CatalogueConnector):
     further_actions = frozenset({_CANCEL_CARD, _REVEAL_ACCOUNT})
     further_fields = frozenset(_ACTED_ON.values()) | {"context"}
 
+    @property
+    def param_fields(self) -> frozenset[str]:
+        return SHOWN
+
     def needs_body(self, request: OutboundRequest) -> bool:
         # Parameters may stand in the body whatever the method is.
         return not self._uploads(request)
@@ -99,10 +105,11 @@ class Stripe(CatalogueConnector):
         else:
             takes_json = (self.below(request) or "").startswith("/v2/")
             params = parameters(request, takes_json=takes_json)
+        seen = shown(params)
         action = replace(
             _on_behalf(_acting_on(action, params), request),
-            params=shown(params),
-            params_complete=not uploads,
+            params=seen,
+            params_complete=not uploads and shows_all(params, seen),
         )
         names = dict.fromkeys(_further(action.name, params))
         names.pop(action.name, None)

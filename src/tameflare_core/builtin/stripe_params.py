@@ -12,7 +12,16 @@ from tameflare_core.parsers.form import FormValue, form_object, parse_form
 from tameflare_core.parsers.strict_json import Json, json_object
 from tameflare_core.request import FORM_TYPE, BodyState, OutboundRequest
 
-__all__ = ["elements", "is_set", "objects", "parameters", "query_parameters", "shown"]
+__all__ = [
+    "SHOWN",
+    "elements",
+    "is_set",
+    "objects",
+    "parameters",
+    "query_parameters",
+    "shown",
+    "shows_all",
+]
 
 type Parameters = Mapping[str, Json]
 
@@ -107,6 +116,23 @@ _NESTED = ("transfer_data", "destination", "from", "to")
 _IN_NESTED = frozenset(
     {"account", "currency", "destination", "financial_account", "payout_method", "recipient"}
 )
+_EVENTS = "enabled_events"
+
+SHOWN = frozenset(
+    {
+        *_FLAGS,
+        *_ITEMS,
+        *_NESTED,
+        *_NUMBERS,
+        *_TEXTS,
+        *_WHOLE_AMOUNTS,
+        _EVENTS,
+        "currency",
+    }
+)
+"""The names that `shown` gives."""
+
+_DECIDING = SHOWN | _AMOUNTS
 
 
 def query_parameters(request: OutboundRequest) -> dict[str, Json]:
@@ -138,6 +164,8 @@ def parameters(request: OutboundRequest, *, takes_json: bool) -> dict[str, Json]
     for name in in_query.keys() & in_body.keys():
         if in_query[name] != in_body[name]:
             raise RequestRejected(f"`{name}` is one thing in the query and another in the body")
+    if any(name not in _DECIDING and name.casefold() in _DECIDING for name in in_query | in_body):
+        raise OpaqueBody("a parameter differs from a known one in case only")
     return in_query | in_body
 
 
@@ -219,7 +247,7 @@ def shown(params: Parameters) -> dict[str, object]:
             seen[name] = _leaves(value)
         elif name in _ITEMS:
             seen[name] = [_item(element) for element in elements(value)]
-        elif name == "enabled_events":
+        elif name == _EVENTS:
             seen[name] = [event for event in elements(value) if isinstance(event, str)]
     amount = _minor_units(dict(params))
     if amount is not None:
@@ -228,6 +256,29 @@ def shown(params: Parameters) -> dict[str, object]:
     if currency:
         seen["currency"] = currency
     return seen
+
+
+def shows_all(params: Parameters, seen: Mapping[str, object]) -> bool:
+    """Whether `seen`, which `shown` made of `params`, has all of what they say under its names.
+
+    Lists of items aside, of which it has what is told of items.
+    """
+    for name in params.keys() & SHOWN.difference(_ITEMS):
+        value, told = params[name], seen.get(name)
+        if not is_set(value):
+            continue
+        match told:
+            case None:
+                return False
+            case list() if len(told) < len(elements(value)):
+                return False
+            case dict() if isinstance(value, dict) and not _set_keys(value) <= told.keys():
+                return False
+    return True
+
+
+def _set_keys(value: Parameters) -> set[str]:
+    return {key for key, leaf in value.items() if is_set(leaf)}
 
 
 def _leaves(value: Parameters) -> dict[str, object]:
@@ -323,6 +374,3 @@ def _number(value: Json) -> Decimal:
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return Decimal(value)
     return Decimal(_whole(value))
-
-
-_DECIDING = _TEXTS | _FLAGS | _NUMBERS | _AMOUNTS | frozenset({*_NESTED, *_ITEMS, "currency"})

@@ -19,7 +19,7 @@ from tameflare_core.connectors.matching import Origin
 from tameflare_core.errors import RequestRejected
 from tameflare_core.hookspecs import hookimpl
 from tameflare_core.injection.placement import Header
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import BodyState, OutboundRequest
 
 __all__ = ["Webhook", "register_connectors"]
 
@@ -147,6 +147,10 @@ class Webhook(Connector):
     def resource_fields(self) -> frozenset[str]:
         return self._fields
 
+    @property
+    def param_fields(self) -> frozenset[str]:
+        return frozenset()
+
     def parse(self, request: OutboundRequest) -> Sequence[Action]:
         pattern = self._find(request)
         if pattern is None or request.operation not in self._methods:
@@ -159,6 +163,7 @@ class Webhook(Connector):
                 risk=Risk.MEDIUM,
                 categories=frozenset({Category.MESSAGING}),
                 resource={"host": request.host, "url": pattern.url},
+                params_complete=request.body.state is BodyState.ABSENT,
             ),
         )
 
@@ -177,8 +182,12 @@ def _segments(request: OutboundRequest) -> tuple[str, ...]:
 
 def _query(request: OutboundRequest) -> tuple[tuple[str, str], ...]:
     """The parameters, sorted by key; services differ in which of two equal keys they take."""
-    pairs = parse_qsl(request.query or "", keep_blank_values=True, errors="surrogateescape")
-    return tuple(sorted(pairs))
+    if not request.query:
+        return ()
+    pairs = parse_qsl(request.query, keep_blank_values=True, errors="surrogateescape")
+    # An empty field is left out there, and would let `?&` pass for no query.
+    empty = request.query.count("&") + 1 - len(pairs)
+    return tuple(sorted(pairs + [("", "")] * empty))
 
 
 def _stands_for(part: str, found: str) -> bool:

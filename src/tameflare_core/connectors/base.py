@@ -91,6 +91,16 @@ class Connector(ABC):
         """Every resource field that it fills in, for the same reason; None when they are open."""
         return None
 
+    @property
+    def param_fields(self) -> frozenset[str] | None:
+        """Every param that it can tell, so that a rule about another one is found out.
+
+        These are the first names of `params.*`; None when they are open. A connector that never
+        looks at some parameter must not name it here: to a rule, a param that is absent from an
+        action with `params_complete` is one that the request does not have.
+        """
+        return None
+
     @classmethod
     def catalogue(cls) -> Sequence[Route]:
         """The operations that it names, as rows; empty when it has no catalogue."""
@@ -180,6 +190,7 @@ def unmapped_action(
         risk=Risk.HIGH,
         resource=resource or {},
         resource_complete=False,
+        params_complete=False,
     )
 
 
@@ -190,4 +201,5 @@ def opaque_action(provider: str, request: OutboundRequest) -> Action:
         access=Access.WRITE,
         risk=Risk.CRITICAL,
         resource_complete=False,
+        params_complete=False,
     )

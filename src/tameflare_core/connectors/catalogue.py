@@ -16,7 +16,7 @@ from tameflare_core.connectors.base import Connector, ConnectorSettings, unmappe
 from tameflare_core.connectors.matching import Origin
 from tameflare_core.errors import RequestRejected
 from tameflare_core.parsers.route_table import Match, Route, RouteTable, read_catalogue
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import BodyState, OutboundRequest
 
 __all__ = ["CatalogueConnector", "folded_path"]
 
@@ -119,6 +119,11 @@ class CatalogueConnector(Connector):
     def refine(self, action: Action, request: OutboundRequest) -> Sequence[Action]:
         """Everything that the request would do, given the action of its row.
 
+        Args:
+            action: it has no params, and says that they are complete only where the request has
+                neither a query nor a body: who fills in params says whether they are all.
+            request: its body has been read if the action is one of `body_actions`.
+
         Raises:
             OpaqueBody: the body decides and cannot be read.
             RequestRejected: the request can be read in two ways.
@@ -154,6 +159,8 @@ class CatalogueConnector(Connector):
             categories=route.categories,
             resource=self.resource(found.params),
             resource_complete=found.complete,
+            # `refine` may know better.
+            params_complete=not request.query and request.body.state is BodyState.ABSENT,
         )
         return self.refine(action, request)
 

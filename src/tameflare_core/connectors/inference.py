@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from tameflare_core.action import Action, Category, Risk
 from tameflare_core.connectors.catalogue import CatalogueConnector
@@ -43,7 +43,11 @@ _SCALARS = (
     "stream",
     "training_file",
 )
+_PARAMS = frozenset(_SCALARS) | {"container", "mcp_servers", "model", "tools"}
 _TOOL_LISTS = frozenset({"functions", "tools"})
+_LISTS = _TOOL_LISTS | {"mcp_servers"}
+# What is stored at the provider has tools and limits of its own.
+_STORED = ("agent_id", "assistant_id")
 _DECIDING = frozenset(_SCALARS) | _TOOL_LISTS | {
     "agent",
     "container",
@@ -107,6 +111,10 @@ class InferenceConnector(CatalogueConnector):
     code_tools: ClassVar[tuple[str, ...]]
     key_headers: ClassVar[tuple[Header, ...]]
 
+    @property
+    def param_fields(self) -> frozenset[str]:
+        return _PARAMS
+
     def below(self, request: OutboundRequest) -> str | None:
         """The path in the catalogue's terms; a `base_url` may end in their `/v1` or before it."""
         path = super().below(request)
@@ -132,8 +140,10 @@ class InferenceConnector(CatalogueConnector):
     def refine(self, action: Action, request: OutboundRequest) -> Sequence[Action]:
         if action.name in self.streaming_actions:
             return self._unread(action, self._models_in_query(action, request))
+        has_body = request.body.state is not BodyState.ABSENT
+        in_query = _has_param_in_query(request)
         if action.name not in self.body_actions:
-            return (action,)
+            return (replace(action, params_complete=not (has_body or in_query)),)
         # A model in the path is the one that runs, whatever the body says.
         in_path = action.resource.get("model")
         fixed = [in_path] if in_path else []
@@ -152,6 +162,8 @@ class InferenceConnector(CatalogueConnector):
             if listed > _MAX_LISTED or len(models) + len(actions) > _MAX_JUDGED:
                 return self._unread(action, fixed)
             described = self._described(action, body, part, tools)
+            if in_query:
+                described = replace(described, params_complete=False)
             actions += [one for one in self._each(described, models) if one not in actions]
         return actions
 
@@ -170,7 +182,7 @@ class InferenceConnector(CatalogueConnector):
     def _each(self, action: Action, models: Sequence[str | None]) -> list[Action]:
         """`action` once for each model; None is one that the request leaves to the service."""
         return [
-            replace(action, resource_complete=False)
+            replace(action, resource_complete=False, params_complete=False)
             if model is None
             else replace(
                 action,
@@ -183,19 +195,29 @@ class InferenceConnector(CatalogueConnector):
     def _described(
         self, action: Action, body: _Object, part: _Object, tools: Sequence[_Object]
     ) -> Action:
-        servers = sorted({*_mcp_servers(part, tools)})
+        servers = {*_mcp_servers(part, tools)}
         names = {_tool_name(tool) for tool in tools}
         if "web_search_options" in part:
             names.add("web_search")
-        params: dict[str, object] = {
-            key: value
+        scalars = [
+            (key, value)
             for source in (body, part)
             for key in _SCALARS
-            if _is_short(value := source.get(key))
-        }
+            if (value := source.get(key)) is not None
+        ]
+        params: dict[str, object] = {key: value for key, value in scalars if _is_short(value)}
+        container = part.get("container")
+        # What is too long, of another kind, or one thing here and another there, is not told.
+        complete = (
+            all(params.get(key) == value for key, value in scalars)
+            and (container is None or _identifier(container) is not None)
+            and all(isinstance(part.get(key, []), list | None) for key in _LISTS)
+            and not any(source.get(key) for source in (body, part) for key in _STORED)
+            and "" not in names | servers
+        )
         listed = {
-            "container": _identifier(part.get("container")),
-            "mcp_servers": servers,
+            "container": _identifier(container),
+            "mcp_servers": sorted(servers - {""}),
             "tools": sorted(names - {""}),
         }
         params |= {key: value for key, value in listed.items() if value}
@@ -206,7 +228,7 @@ class InferenceConnector(CatalogueConnector):
             does.add(Category.DATA_EXPORT)
         # A prompt that is stored at the provider has tools of its own.
         stored = isinstance(part.get("prompt"), dict)
-        described = replace(action, params=params, params_complete=not stored)
+        described = replace(action, params=params, params_complete=complete and not stored)
         return _hosting(described, _HOSTED if stored else frozenset(does))
 
     def _runs_code(self, tool: _Object) -> bool:
@@ -233,6 +255,13 @@ class _OnlyHeader(Placement):
 
 def _has_unread_type(request: OutboundRequest) -> bool:
     return request.headers.get("content-type").strip().lower().startswith(_UNREAD_TYPES)
+
+
+def _has_param_in_query(request: OutboundRequest) -> bool:
+    # None is documented there, which does not mean that none is read there.
+    pairs = re.split("[&;]", request.query) if request.query else ()
+    names = (unquote_plus(pair.partition("=")[0]) for pair in pairs)
+    return any(re.split(r"[\[.]", name.strip())[0].casefold() in _PARAMS for name in names)
 
 
 def _hosting(action: Action, does: frozenset[Category]) -> Action:
@@ -297,12 +326,19 @@ def _tool_name(tool: _Object) -> str:
 
 
 def _mcp_servers(part: _Object, tools: Sequence[_Object]) -> Iterator[str]:
-    """Where a model would be sent: addresses without user info and query, which hold secrets."""
-    found = [tool.get(key) for tool in tools for key in _MCP_ADDRESSES]
+    """Where a model would be sent: addresses without user info and query, which hold secrets.
+
+    Empty for a server that has none.
+    """
+    found: list[Json] = [
+        value for tool in tools for key in _MCP_ADDRESSES if (value := tool.get(key)) is not None
+    ]
     found += [_object(server).get("url") for server in _listed(part.get("mcp_servers"))]
+    if any(_type(tool) == "mcp" and tool.keys().isdisjoint(_MCP_ADDRESSES) for tool in tools):
+        found.append(None)
     for address in found:
-        if isinstance(address, str) and address:
-            yield _URL.sub(r"\1\2", address)[:_MAX_ADDRESS]
+        text = address if isinstance(address, str) else ""
+        yield _URL.sub(r"\1\2", text)[:_MAX_ADDRESS]
 
 
 def _type(tool: _Object) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.connectors.base import ConnectorSettings
 from tameflare_core.connectors.catalogue import CatalogueConnector
-from tameflare_core.errors import OpaqueBody
+from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.parsers.route_table import Route
 from tameflare_core.plugins import load_plugins
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import FORM_TYPE, Body, OutboundRequest
 
 CONNECTORS: dict[str, CatalogueConnector] = {
     name: kind(ConnectorSettings(id=name))
@@ -99,6 +101,84 @@ def test_row_names_its_own_request(name: str, row: Route) -> None:
             action.name in CONNECTORS[name].further_actions for action in actions
         )
         assert all(action.resource.keys() <= CONNECTORS[name].resource_fields for action in actions)
+
+
+# Where a connector tells everything that it can tell.
+TELLING = {
+    "anthropic": "/v1/messages",
+    "openai": "/v1/chat/completions",
+    "slack": "/api/chat.postMessage",
+    "stripe": "/v1/payment_intents",
+}
+# Fields that are not told of an ordinary text.
+SAMPLES: dict[str, object] = {
+    "currency": "eur",
+    "mcp_servers": [{"url": "https://mcp.example"}],
+    "tools": [{"type": "bash"}],
+    "enabled_events": ["a"],
+    **{name: {"account": "acct_1"} for name in ("from", "to", "transfer_data")},
+    **{name: [{"price": "p"}] for name in ("items", "line_items", "lines")},
+    **{name: [{"price": "p"}] for name in ("add_invoice_items", "invoice_items")},
+}
+FOREIGN = dict.fromkeys(("metadata", "password", "messages", "card", "unheard_of", "a-b"), "x")
+
+
+def form(value: object, name: str = "") -> list[tuple[str, str]]:
+    """The fields of a form, as Stripe's clients nest them."""
+    if isinstance(value, list):
+        value = {str(index): item for index, item in enumerate(value)}
+    if isinstance(value, dict):
+        keys = {key: f"{name}[{key}]" if name else key for key in value}
+        return [field for key in value for field in form(value[key], keys[key])]
+    return [(name, str(value))]
+
+
+def everything(name: str, method: str, path: str, *, in_query: bool = False) -> OutboundRequest:
+    """A request that says something for every param, and for others."""
+    fields = CONNECTORS[name].param_fields or frozenset()
+    given = {**FOREIGN, **{field: SAMPLES.get(field, "7") for field in fields}}
+    url = f"https://{CONNECTORS[name].origins[0].host}{path}"
+    if in_query:
+        return OutboundRequest.from_url(method, f"{url}?{urlencode(form(given))}")
+    as_json = name != "stripe" or path.startswith("/v2/")
+    data = json.dumps(given) if as_json else urlencode(form(given))
+    return OutboundRequest.from_url(
+        method,
+        url,
+        headers=[("content-type", "application/json" if as_json else FORM_TYPE)],
+        body=Body.complete(data.encode()),
+    )
+
+
+def test_connectors_with_a_catalogue_declare_their_params() -> None:
+    declaring = {name for name, one in CONNECTORS.items() if one.param_fields is not None}
+    assert declaring == set(TELLING)
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_declared_params_are_those_that_are_told(name: str) -> None:
+    (action, *_) = CONNECTORS[name].parse(everything(name, "POST", TELLING[name]))
+    assert action.params.keys() == CONNECTORS[name].param_fields
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_no_operation_tells_other_params_than_declared(name: str) -> None:
+    connector = CONNECTORS[name]
+    declared = connector.param_fields
+    read = 0
+    for row in connector.catalogue():
+        path = re.sub(r"\{(.+?)\}", "7", row.path)
+        for in_query in (False, True):
+            try:
+                actions = connector.parse(everything(name, row.method, path, in_query=in_query))
+            except (OpaqueBody, RequestRejected):
+                continue
+            read += 1
+            for action in actions:
+                assert declared is not None
+                assert action.params.keys() <= declared, action
+                assert action.params or not action.params_complete, action
+    assert read > len(connector.catalogue()) / 2
 
 
 def test_mild_operations_were_reviewed() -> None:

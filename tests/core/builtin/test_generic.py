@@ -16,7 +16,7 @@ from tameflare_core.decision import Decision
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import RequestRejected
 from tameflare_core.parsers.route_table import Route
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import Body, OutboundRequest
 from tameflare_core.testing import FIXED_TIME, gateway_from
 
 DELETE_CONTACT = Route(
@@ -282,3 +282,40 @@ def test_slash_at_the_end_gets_nothing_past_a_rule(ruled: str, asked: str) -> No
     )
     request = OutboundRequest.from_url("GET", f"https://api.example.com{asked}")
     assert DecisionPoint(gateway).decide(request, FIXED_TIME).decision is Decision.DENY
+
+
+# Params
+
+JSON = [("content-type", "application/json")]
+FORM = [("content-type", "application/x-www-form-urlencoded")]
+
+
+@pytest.mark.parametrize("path", ["/v2/contacts/7", "/v2/other"])
+@pytest.mark.parametrize(
+    ("headers", "body", "params", "complete"),
+    [
+        ([], Body.absent(), {"soft": "1"}, True),
+        (JSON, Body.complete(b'{"all": true}'), {"soft": "1", "all": True}, True),
+        (FORM, Body.complete(b"all=1"), {"soft": "1", "all": "1"}, True),
+        (JSON, Body.unread(), {"soft": "1"}, False),
+        (JSON, Body.oversize(), {"soft": "1"}, False),
+        (JSON, Body.complete(b"[]"), {"soft": "1"}, False),
+        ([], Body.complete(b"all=1"), {"soft": "1"}, False),
+        (JSON, Body.complete(b'{"soft": 0}'), {}, False),
+    ],
+)
+def test_params_are_those_of_query_and_body(
+    path: str,
+    headers: list[tuple[str, str]],
+    body: Body,
+    params: dict[str, object],
+    complete: bool,
+) -> None:
+    one = connector()
+    url = f"https://a.example{path}?soft=1"
+    request = OutboundRequest.from_url("DELETE", url, headers=headers, body=body)
+    (action,) = one.parse(request)
+    assert (action.params, action.params_complete) == (params, complete)
+    assert one.param_fields is None
+    # Whether a rule looks at params, the connector does not know.
+    assert not one.needs_body(request)

@@ -155,6 +155,59 @@ def test_members_of_the_body_are_params(method: str, path: str) -> None:
     assert action.params_complete
 
 
+@pytest.mark.parametrize(("method", "path"), DECIDED_BY_BODY)
+def test_params_of_every_name_that_the_body_gives_are_whole(method: str, path: str) -> None:
+    body = {"title": "x", "state": "closed", "force": True, "private": False}
+    for action in parsed(method, f"{path}?page=2", body):
+        assert action.params == {**body, "page": "2"}
+        assert action.params_complete
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params"),
+    [
+        ("GET", f"{REPO}/issues?state=all&labels=a,b", {"state": "all", "labels": "a,b"}),
+        ("HEAD", f"{REPO}/contents/x?ref=main", {"ref": "main"}),
+        ("GET", "/search/code?q=a&q=b", {"q": ["a", "b"]}),
+        ("DELETE", f"{REPO}?confirm=1", {"confirm": "1"}),
+    ],
+)
+def test_parameters_of_the_query_are_params(
+    method: str, path: str, params: dict[str, object]
+) -> None:
+    (action,) = parsed(method, path)
+    assert (action.params, action.params_complete) == (params, True)
+
+
+def test_read_by_post_has_the_members_of_its_body() -> None:
+    (action,) = parsed("POST", "/markdown", {"text": "x"})
+    assert (action.params, action.params_complete) == ({"text": "x"}, True)
+    (raw,) = CONNECTOR.parse(request("POST", "/markdown/raw", Body.unread()))
+    assert not raw.params_complete
+
+
+def test_get_with_a_body_is_not_all_told() -> None:
+    (action,) = parsed("GET", f"{REPO}/issues?state=open", {"state": "closed"})
+    assert (action.params, action.params_complete) == ({"state": "open"}, False)
+
+
+def test_query_and_body_that_differ_are_not_settled() -> None:
+    (action,) = parsed("POST", f"{REPO}/issues?title=y&page=1", {"title": "x"})
+    assert (action.params, action.params_complete) == ({"page": "1"}, False)
+
+
+def test_uploaded_file_is_no_params() -> None:
+    path = f"{REPO}/releases/1/assets?name=a.json"
+    url = f"https://uploads.github.com{path}"
+    body = Body.complete(b'{"name": "b.json"}')
+    asked = OutboundRequest.from_url(
+        "POST", url, headers=[("content-type", "application/json")], body=body
+    )
+    (action,) = CONNECTOR.parse(asked)
+    assert action.name == "github.release_asset.upload"
+    assert (action.params, action.params_complete) == ({"name": "a.json"}, False)
+
+
 @pytest.mark.parametrize("body", [Body.unread(), Body.oversize(), Body.complete(b'{"a":1,"a":2}')])
 def test_params_that_cannot_be_read_are_said_to_be_missing(body: Body) -> None:
     (action,) = CONNECTOR.parse(request("POST", f"{REPO}/issues", body))

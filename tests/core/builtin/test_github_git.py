@@ -7,6 +7,7 @@ import json
 import os
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -209,7 +210,8 @@ def test_probe_before_a_large_push_is_its_beginning() -> None:
     probe = b"0000"
     (action,) = parsed("POST", "/o/r/git-receive-pack", probe)
     (listed,) = parsed("GET", "/o/r/info/refs?service=git-receive-pack")
-    assert action == listed
+    assert listed.params == {"service": "git-receive-pack"}
+    assert action == replace(listed, params={})
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
@@ -318,3 +320,22 @@ def test_rest_of_the_site_gets_no_credential(base: str, path: str) -> None:
 def test_api_keeps_its_header(base: str, path: str) -> None:
     connector = ENTERPRISE if "ghe" in base else CONNECTOR
     assert connector.placement_for(request("POST", path, base=base), Header()) == Header()
+
+
+def test_params_of_git_are_said_to_be_missing_where_they_may_be() -> None:
+    (fetch,) = parsed("POST", "/o/r/git-upload-pack", b"0000")
+    assert (fetch.params, fetch.params_complete) == ({}, False)
+    (push,) = pushed(MAIN)
+    assert push.params_complete
+
+
+def test_batch_of_large_files_tells_its_members() -> None:
+    batch = {"operation": "upload", "objects": [{"oid": "1", "size": 1}]}
+    asked = OutboundRequest.from_url(
+        "POST",
+        f"{HOME}/o/r.git/info/lfs/objects/batch",
+        headers=[("Content-Type", "application/vnd.git-lfs+json; charset=utf-8")],
+        body=Body.complete(json.dumps(batch).encode()),
+    )
+    (action,) = CONNECTOR.parse(asked)
+    assert (action.params, action.params_complete) == (batch, True)

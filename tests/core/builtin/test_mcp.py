@@ -641,3 +641,22 @@ def test_no_message_takes_long(document: object) -> None:
     with suppress(OpaqueBody, RequestRejected):
         actions(data)
     assert time.process_time() - started < 0.05
+
+
+def test_params_are_all_told_only_where_they_are() -> None:
+    (called,) = actions(tool("search", q="x"))
+    assert (called.params, called.params_complete) == ({"q": "x"}, True)
+    (answered,) = actions({"jsonrpc": "2.0", "id": 1, "result": {"action": "accept"}})
+    assert (answered.name, answered.params_complete) == ("mcp.response.send", False)
+    (unknown,) = actions(call("tools/erase", x=1))
+    assert not unknown.params_complete
+    (login,) = actions(b"grant_type=x", url="https://mcp.example/token", headers=[])
+    assert not login.params_complete
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_query_of_a_session_is_not_told(method: str) -> None:
+    for query, complete in (("", True), ("?session=1", False)):
+        request = OutboundRequest.from_url(method, URL + query)
+        (action,) = connector().parse(request)
+        assert action.params_complete is complete

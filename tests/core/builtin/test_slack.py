@@ -441,3 +441,22 @@ def test_upload_in_parts_is_opaque(standin: Standin) -> None:
     client.users_setPhoto(image=io.BytesIO(b"x"))
     with pytest.raises(OpaqueBody):
         CONNECTOR.parse(sent(standin)[0])
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "complete"),
+    [
+        ("POST", f"{API}chat.postMessage", b'{"channel": "C1", "text": "x"}', True),
+        ("GET", f"{API}conversations.history?channel=C1", b"", True),
+        # Whether Slack reads JSON there is not known.
+        ("POST", f"{API}conversations.history", b'{"channel": "C1"}', False),
+        ("POST", f"{API}chat.unheardOf", b'{"text": "x"}', False),
+        ("POST", HOOK, b'{"text": "x"}', False),
+        ("POST", UPLOAD, b"x", False),
+        ("GET", DOWNLOAD, b"", True),
+    ],
+)
+def test_params_are_all_told_only_where_they_are(
+    method: str, url: str, body: bytes, complete: bool
+) -> None:
+    assert parsed(method, url, body).params_complete is complete

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tameflare_core.action import Access, Action, Risk
-from tameflare_core.builtin.slack_arguments import read_arguments, with_arguments
+from tameflare_core.builtin.slack_arguments import PARAMS, read_arguments, with_arguments
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.request import Body, OutboundRequest
 
@@ -179,6 +180,40 @@ def test_params_hold_what_people_will_see() -> None:
     read, _ = read_arguments(request(data.encode()), takes_json=True)
     (action,) = with_arguments(SEND, read)
     assert action.params == {"channel": "C1", "text": "hi", "blocks": True}
+    assert action.params_complete
+
+
+@pytest.mark.parametrize(
+    ("arguments", "params", "complete"),
+    [
+        ({"text": "x", "limit": 5, "as_user": True, "purpose": None}, True, True),
+        ({"emails": ["a@x.example", "b@x.example"]}, True, True),
+        ({"blocks": [], "view": {"a": 1}, "unheard_of": {"a": 1}}, {"view": True}, True),
+        ({"text": {"a": 1}, "name": "n"}, {"name": "n"}, False),
+        ({"emails": [["a@x.example"]]}, {}, False),
+    ],
+)
+def test_argument_that_is_not_told_is_said_to_be_missing(
+    arguments: dict[str, object], params: dict[str, object] | bool, complete: bool
+) -> None:
+    read, _ = read_arguments(request(json.dumps(arguments).encode(), kind=JSON), takes_json=True)
+    (action,) = with_arguments(SEND, read)
+    given = {key: value for key, value in arguments.items() if value is not None}
+    assert action.params == (given if params is True else params)
+    assert action.params_complete is complete
+    assert action.params.keys() <= PARAMS
+
+
+@pytest.mark.parametrize("name", ["Text", "TEXT", "Blocks", "uSername"])
+def test_argument_in_another_case_is_opaque(name: str) -> None:
+    for data, kind in ((f"{name}=x".encode(), FORM), (json.dumps({name: "x"}).encode(), JSON)):
+        with pytest.raises(OpaqueBody):
+            read_arguments(request(data, kind=kind), takes_json=True)
+
+
+def test_what_was_not_all_read_stays_so() -> None:
+    (action,) = with_arguments(replace(SEND, params_complete=False), {"text": "x"})
+    assert not action.params_complete
 
 
 @given(

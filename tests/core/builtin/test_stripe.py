@@ -645,3 +645,45 @@ def test_item_is_dropped_however_the_list_is_spelled(key: str) -> None:
 def test_json_of_many_objects_or_bytes_is_opaque(data: bytes) -> None:
     with pytest.raises(OpaqueBody):
         parsed("POST", "/v2/core/accounts", data)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "complete"),
+    [
+        ("/v1/charges", b"amount=5&currency=eur&metadata[a]=1&description=", True),
+        ("/v1/charges", b"amount=5&source[object]=card&source[number]=4242", False),
+        ("/v1/charges", b"description[a]=b", False),
+        ("/v1/charges", b"customer[]=cus_1", False),
+        ("/v1/payment_intents", b"transfer_data[destination]=acct_1", True),
+        ("/v1/payment_intents", b"transfer_data[destination]=acct_1&transfer_data[x]=1", False),
+        ("/v1/payment_intents", b"transfer_data=acct_1", False),
+        ("/v1/checkout/sessions", b"line_items[0][price_data][currency]=eur", True),
+        ("/v1/webhook_endpoints", b"url=https://a.example&enabled_events[]=a", True),
+        ("/v1/webhook_endpoints", b"enabled_events[][a]=b", None),
+        ("/v1/webhook_endpoints", b"enabled_events[a][b]=c", False),
+        ("/v2/core/accounts", {"description": 7}, False),
+        ("/v2/core/accounts", {"amount": {"value": 7, "currency": "eur"}}, True),
+        ("/v2/core/accounts", {"unit_amount": {"value": 7}}, False),
+    ],
+)
+def test_parameter_that_is_not_shown_is_said_to_be_missing(
+    path: str, body: bytes | object, complete: bool | None
+) -> None:
+    if complete is None:
+        with pytest.raises(OpaqueBody):
+            parsed("POST", path, body)
+        return
+    action, *_ = parsed("POST", path, body)
+    assert action.params_complete is complete
+    assert action.params.keys() <= CONNECTOR.param_fields
+
+
+@pytest.mark.parametrize("name", ["Amount", "CURRENCY", "Description", "unit_Amount_decimal"])
+def test_parameter_in_another_case_is_opaque(name: str) -> None:
+    for path, body in (
+        ("/v1/charges", f"{name}=5".encode()),
+        (f"/v1/charges?{name}=5", b""),
+        ("/v2/core/accounts", {name: 5}),
+    ):
+        with pytest.raises(OpaqueBody, match="case only"):
+            parsed("POST", path, body)

@@ -6,7 +6,7 @@ from pathlib import Path
 from string import printable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tameflare_core.action import Access, Category, Risk
@@ -17,7 +17,7 @@ from tameflare_core.connectors.matching import BaseUrl
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import RequestRejected
 from tameflare_core.parsers.route_table import Route
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import Body, OutboundRequest
 from tameflare_core.testing import gateway_from
 
 CHAT = "https://hooks.example.com/services/*/*/*"
@@ -116,6 +116,7 @@ def test_ambiguous_path_is_not_tolerated(path: str) -> None:
 
 
 @given(st.text(alphabet=printable, max_size=12))
+@example("0?&")
 def test_no_secret_reaches_another_path(text: str) -> None:
     try:
         sent = request(f"https://hooks.example.com/services/T0/B0/{text}")
@@ -270,3 +271,14 @@ def test_value_that_older_servers_split_is_no_webhook(value: str) -> None:
 def test_query_that_is_not_utf8_is_compared_as_it_is() -> None:
     assert name("https://ci.example.com/hooks/deploy?token=%FF&ref=main") == "webhook.post"
     assert name("https://ci.example.com/hooks/deploy?token=x&ref=%FF") == "webhook.unmapped.post"
+
+
+@pytest.mark.parametrize(
+    ("body", "complete"),
+    [(Body.absent(), True), (Body.unread(), False), (Body.complete(b'{"text": "x"}'), False)],
+)
+def test_what_is_posted_is_not_told(body: Body, complete: bool) -> None:
+    one = connector()
+    (action,) = one.parse(OutboundRequest.from_url("POST", SECRET, body=body))
+    assert (action.params, action.params_complete) == ({}, complete)
+    assert one.param_fields == frozenset()

@@ -34,6 +34,7 @@ def test_smallest_connector_leaves_names_open_and_bodies_unread() -> None:
     connector = Smallest(ConnectorSettings(id="s"))
     assert connector.known_actions is None
     assert connector.resource_fields is None
+    assert connector.param_fields is None
     assert connector.tolerates == frozenset()
     assert not connector.needs_body(request("POST"))
 
@@ -60,6 +61,7 @@ def test_unmapped_request_is_risky(
     action = unmapped_action("x", request(method), safe_reads=safe_reads)
     assert (action.name, action.access, action.risk) == (name, access, Risk.HIGH)
     assert not action.resource_complete
+    assert not action.params_complete
 
 
 def test_unmapped_request_may_say_what_it_acts_on() -> None:
@@ -72,3 +74,4 @@ def test_opaque_request_is_critical(method: str, name: str) -> None:
     action = opaque_action("x", request(method))
     assert (action.name, action.access, action.risk) == (name, Access.WRITE, Risk.CRITICAL)
     assert not action.resource_complete
+    assert not action.params_complete

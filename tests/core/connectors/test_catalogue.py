@@ -14,7 +14,7 @@ from tameflare_core.connectors.catalogue import CatalogueConnector, folded_path
 from tameflare_core.connectors.matching import BaseUrl, Origin
 from tameflare_core.errors import RequestRejected
 from tameflare_core.injection.placement import Header
-from tameflare_core.request import OutboundRequest
+from tameflare_core.request import Body, OutboundRequest
 
 CATALOGUE = """\
 method\tpath\taction\taccess\trisk\tcategories
@@ -200,3 +200,21 @@ def test_settings_that_mean_nothing_here_are_refused(kind: type[CatalogueConnect
 )
 def test_folding_drops_what_lax_routers_drop(path: str, folded: str) -> None:
     assert folded_path(path) == folded
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "complete"),
+    [
+        ("", Body.absent(), True),
+        ("?", Body.absent(), True),
+        ("?a=1", Body.absent(), False),
+        ("", Body.unread(), False),
+        ("", Body.complete(b"{}"), False),
+    ],
+)
+def test_params_that_nobody_looked_at_are_said_to_be_missing(
+    kind: type[CatalogueConnector], query: str, body: Body, complete: bool
+) -> None:
+    url = f"https://api.crm.example/v1/deals/7{query}"
+    (action,) = at(kind).parse(OutboundRequest.from_url("DELETE", url, body=body))
+    assert (action.params, action.params_complete) == ({}, complete)

@@ -95,6 +95,7 @@ def test_every_model_that_may_run_is_judged(body: object, expected: list[str | N
     assert models(actions) == expected
     for action in actions:
         assert action.resource_complete is ("model" in action.resource)
+        assert action.params_complete is ("model" in action.params)
 
 
 def test_each_request_of_a_batch_is_judged() -> None:
@@ -352,3 +353,76 @@ def test_model_in_json_that_is_a_form_as_well_is_not_known() -> None:
     assert not action.params_complete
     assert "model" not in action.resource
     assert action.categories >= HOSTED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"max_tokens": [9]},
+        {"max_tokens": {"value": 9}},
+        {"service_tier": "x" * 257},
+        {"tools": {"type": "bash"}},
+        {"tools": [{"type": "custom"}]},
+        {"tools": [{"type": "function", "function": {"name": "x" * 257}}]},
+        {"functions": "x"},
+        {"mcp_servers": {"url": "https://mcp.example"}},
+        {"mcp_servers": [{"name": "x"}]},
+        {"tools": [{"type": "mcp", "server_label": "x"}]},
+        {"tools": [{"type": "mcp", "server_url": 7}]},
+        {"container": {"type": "auto"}},
+        {"container": 7},
+        {"assistant_id": "asst_1"},
+        {"agent_id": "agent_1"},
+    ],
+)
+def test_param_that_is_not_told_is_said_to_be_missing(body: dict[str, object]) -> None:
+    (action,) = asked({"model": "a", **body})
+    assert not action.params_complete
+    assert action.params.keys() <= CONNECTOR.param_fields
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"max_tokens": None, "tools": None, "container": None},
+        {"tools": [{"type": "bash"}], "mcp_servers": []},
+        {"tools": [{"type": "mcp", "server_url": "https://mcp.example"}]},
+        {"container": {"id": "c_1"}, "assistant_id": ""},
+    ],
+)
+def test_ordinary_params_are_all_told(body: dict[str, object]) -> None:
+    (action,) = asked({"model": "a", **body})
+    assert action.params_complete
+
+
+def test_param_within_and_around_a_request_is_not_settled() -> None:
+    one = {"params": {"model": "a", "max_tokens": 1}}
+    (settled,) = asked({"requests": [one], "max_tokens": 1}, path="/v1/batches")
+    (disputed,) = asked({"requests": [one], "max_tokens": 9}, path="/v1/batches")
+    assert (settled.params_complete, disputed.params_complete) == (True, False)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/models"])
+@pytest.mark.parametrize(
+    ("query", "complete"),
+    [
+        ("beta=true&limit=9", True),
+        ("stream=true", False),
+        ("x=1&Max_Tokens=9", False),
+        ("x=1;model=b", False),
+        ("%6dodel=b", False),
+        ("tools[0]=b", False),
+        ("+model=b", False),
+    ],
+)
+def test_param_in_the_query_is_said_to_be_missing(path: str, query: str, complete: bool) -> None:
+    method, body = ("GET", Body.absent()) if path == "/v1/models" else ("POST", {"model": "a"})
+    (action,) = asked(body, path=f"{path}?{query}", method=method)
+    assert action.params_complete is complete
+
+
+def test_body_that_is_not_looked_at_leaves_params_incomplete() -> None:
+    (action,) = asked({"model": "a"}, path="/v1/vector_stores")
+    assert (action.params, action.params_complete) == ({}, False)
+    (listed,) = asked(Body.absent(), path="/v1/vector_stores", method="GET")
+    assert listed.params_complete
