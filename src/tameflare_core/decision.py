@@ -5,20 +5,25 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Self, override
 
 from tameflare_core.action import Action
+from tameflare_core.usage import Charge
 
 __all__ = [
+    "ApprovalTerms",
     "Decision",
-    "EnforcementLevel",
     "Judgement",
+    "ReachedLimit",
     "Refusal",
     "RewordedRefusal",
+    "Role",
     "Rule",
     "RuleKind",
     "Verdict",
+    "combined",
     "strictest",
 ]
 
@@ -41,21 +46,15 @@ class Decision(enum.StrEnum):
 _STRICTNESS = {Decision.ALLOW: 0, Decision.REQUIRE_APPROVAL: 1, Decision.DENY: 2}
 
 
-class EnforcementLevel(enum.StrEnum):
-    """How much of a verdict a gateway acts on."""
-
-    ENFORCE = "enforce"
-    SOFT = "soft"
-    MONITOR = "monitor"
-
-
 class RuleKind(enum.StrEnum):
     """What determined a verdict."""
 
+    KILL_SWITCH = "kill_switch"
     BLOCKED_CATEGORY = "blocked_category"
     NO_CONNECTOR = "no_connector"
     PERMISSION = "permission"
     DEFAULT = "default"
+    POLICY = "policy"
     BUILTIN = "builtin"
     ERROR = "error"
 
@@ -79,14 +78,79 @@ class Rule:
         return {"kind": self.kind.value, "id": self.id, "pattern": self.pattern}
 
 
+class Role(enum.StrEnum):
+    """Who may answer an approval."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTerms:
+    """What policies ask of an approval.
+
+    Attributes:
+        timeout: seconds that the request is held at most; None for the gateway's own.
+        roles: who may answer; None for everyone who may answer approvals.
+    """
+
+    timeout: float | None = None
+    roles: frozenset[Role] | None = None
+
+    def and_also(self, other: ApprovalTerms) -> ApprovalTerms:
+        """What satisfies both: the shorter time, the roles that both name."""
+        timeouts = [each for each in (self.timeout, other.timeout) if each is not None]
+        roles = [each for each in (self.roles, other.roles) if each is not None]
+        return ApprovalTerms(
+            timeout=min(timeouts, default=None),
+            roles=frozenset.intersection(*roles) if roles else None,
+        )
+
+
+_NO_TERMS = ApprovalTerms()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One action with the decision on it alone."""
+    """One action with the decision on it alone.
+
+    Attributes:
+        action: what was judged.
+        decision: what the rules say about it.
+        rule: the rule that said so.
+        reason: in one sentence.
+        terms: what the policies that want an approval ask of it.
+        limits: rate and spend limits that the action counts towards, each with the judgement that
+            takes this one's place when the limit is reached.
+    """
 
     action: Action
     decision: Decision
     rule: Rule
     reason: str
+    terms: ApprovalTerms = _NO_TERMS
+    limits: tuple[ReachedLimit, ...] = ()
+
+    def exceeding(self, over: Collection[Charge]) -> Judgement:
+        """What takes its place where these charges are too much."""
+        reached = [limit.judgement for limit in self.limits if limit.charge in over]
+        if not reached:
+            return self
+        return dataclasses.replace(combined(reached), limits=self.limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedLimit:
+    """What becomes of an action that would go over a limit.
+
+    Attributes:
+        charge: what the action adds to the limit.
+        judgement: on the action when that is too much.
+    """
+
+    charge: Charge
+    judgement: Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +186,57 @@ class Verdict:
                 return judgement.action
         return None
 
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What the request adds to rate and spend limits."""
+        return tuple(limit.charge for judged in self.judgements for limit in judged.limits)
+
+    @property
+    def asking(self) -> tuple[Judgement, ...]:
+        """The judgements that want an approval."""
+        return tuple(j for j in self.judgements if j.decision is Decision.REQUIRE_APPROVAL)
+
+    @property
+    def terms(self) -> ApprovalTerms:
+        """What an approval of the request has to satisfy."""
+        terms = _NO_TERMS
+        for judgement in self.asking:
+            terms = terms.and_also(judgement.terms)
+        return terms
+
+
+def combined(judgements: Sequence[Judgement]) -> Judgement:
+    """The strictest of several judgements on one action, with the terms of all that want approval.
+
+    Of equals the first one stands, and of policies the one whose name comes first, so that the
+    order of rules never matters.
+
+    Raises:
+        ValueError: there are none.
+    """
+    first, *others = judgements
+    others.sort(key=lambda each: (each.rule.pattern, each.rule.id))
+    result = max(first, *others, key=lambda each: each.decision.strictness) if others else first
+    if result.decision is not Decision.REQUIRE_APPROVAL:
+        return result
+    terms = _NO_TERMS
+    for each in judgements:
+        if each.decision is Decision.REQUIRE_APPROVAL:
+            terms = terms.and_also(each.terms)
+    return dataclasses.replace(result, terms=terms)
+
 
 def strictest(judgements: tuple[Judgement, ...]) -> Judgement:
-    """The judgement with the strictest decision; the first of equals.
+    """The judgement with the strictest decision; the first of equals, a kill switch before others.
 
     Raises:
         ValueError: there are none, which no caller may take for an allow.
     """
-    return max(judgements, key=lambda judgement: judgement.decision.strictness)
+    return max(judgements, key=_strictness)
+
+
+def _strictness(judgement: Judgement) -> tuple[int, bool]:
+    return judgement.decision.strictness, judgement.rule.kind is RuleKind.KILL_SWITCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Policies: conditions over what a request does, who asks, and when."""
