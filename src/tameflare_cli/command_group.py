@@ -21,6 +21,8 @@ _COMMANDS = (
     "gateway",
     "explain",
     "logs",
+    "kill",
+    "unkill",
     "credentials",
     "connectors",
     "doctor",

@@ -1,0 +1,77 @@
+"""`tf unkill`: let agents go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tameflare_cli.exit_codes import CommandFailed, ExitCode
+from tameflare_cli.rendering import one_line, print_line
+
+if TYPE_CHECKING:
+    from tameflare_core.kill_switch import KillSwitch
+    from tameflare_core.kill_switch_file import KillSwitchFile
+
+app = typer.Typer(add_completion=False)
+
+_ALL = typer.Option("--all", help="End every kill switch.")
+
+
+@app.command()
+def unkill(
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SCOPE|ID", help="As `tf kill --list` shows it; needed if there are several."
+        ),
+    ] = None,
+    everything: Annotated[bool, _ALL] = False,
+) -> None:
+    """End kill switches: what they stopped is judged by the rules again.
+
+    For example:
+
+      tf unkill action:github.pr.*
+
+      tf unkill --all
+    """
+    from tameflare_core.folders import data_folder
+    from tameflare_core.kill_switch_file import KILL_SWITCH_FILE, KillSwitchFile
+
+    if everything and which is not None:
+        raise CommandFailed(ExitCode.USAGE, "`--all` stands alone")
+    file = KillSwitchFile(data_folder() / KILL_SWITCH_FILE)
+    ended = file.deactivate_all() if everything else _end(file, which)
+    if not ended:
+        what = "no kill switch is active" if which is None else f"`{one_line(which)}` is not active"
+        raise CommandFailed(
+            ExitCode.REFUSED, f"nothing to end: {what}", "`tf kill --list` shows what is stopped"
+        )
+    for switch in ended:
+        print_line(f"ended: {switch.scope}  {switch.id}  {one_line(switch.reason)}")
+    for switch in file.current():
+        print_line(f"still stopped: {switch.scope}  {switch.id}  {one_line(switch.reason)}")
+
+
+def _end(file: KillSwitchFile, which: str | None) -> tuple[KillSwitch, ...]:
+    from tameflare_core.kill_switch import ID_PREFIX, KillScope
+
+    if which is None:
+        active = tuple(file.current())
+        if len(active) > 1:
+            raise CommandFailed(
+                ExitCode.USAGE,
+                f"{len(active)} kill switches are active: say which one to end",
+                "`tf kill --list` shows them, and `tf unkill --all` ends them all",
+            )
+        return file.deactivate(active[0].id) if active else ()
+    if which.startswith(ID_PREFIX):
+        return file.deactivate(which)
+    try:
+        scope = KillScope.parse(which)
+    except ValueError as error:
+        raise CommandFailed(
+            ExitCode.USAGE, one_line(str(error)), "an id, as `tf kill --list` shows it, will do too"
+        ) from None
+    return file.deactivate(scope)
