@@ -41,6 +41,6 @@ def load_gateway(config: Path | None) -> Gateway:
         CommandFailed: there is no configuration.
         ConfigError: it is wrong.
     """
-    from tameflare_core.config import GatewayConfig
+    from tameflare_core.config.document import GatewayConfig
 
     return GatewayConfig.from_file(find_config(config)).bind()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tameflare_cli.hosting import AUTHORITY_FOLDER, TRAFFIC_LOG
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.errors import ConfigError, CredentialError, PluginError
 from tameflare_core.folders import data_folder, state_folder
 from tameflare_core.frontend import Credentials

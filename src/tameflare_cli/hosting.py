@@ -14,7 +14,7 @@ from anyio.from_thread import start_blocking_portal
 
 from tameflare_cli.environment import ProxyAddress
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.folders import data_folder, state_folder
 from tameflare_core.gateway import Gateway
 from tameflare_core.plugins import load_plugins

@@ -10,11 +10,13 @@ import httpx
 
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.rendering import one_line
-from tameflare_core.decision import Decision, EnforcementLevel
+from tameflare_core.decision import Decision
 from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.enforcement_level import EnforcementLevel
 from tameflare_core.frontend import Credentials, NobodyToAsk, Recorder, Services
 from tameflare_core.gateway import BoundConnector, Gateway
-from tameflare_core.permission import ActionPattern, Permission
+from tameflare_core.patterns import ActionPattern
+from tameflare_core.permission import Permission
 from tameflare_core.request import OutboundRequest
 from tameflare_core.transports.httpx import EnforcingTransport
 from tameflare_core.vault.references import CredentialSource

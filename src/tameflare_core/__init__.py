@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tameflare_core.approval import Approval as Approval
     from tameflare_core.approval import ApprovalState as ApprovalState
     from tameflare_core.canonical import Ambiguity as Ambiguity
-    from tameflare_core.config import GatewayConfig as GatewayConfig
+    from tameflare_core.config.document import GatewayConfig as GatewayConfig
     from tameflare_core.connectors.base import Connector as Connector
     from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
     from tameflare_core.connectors.base import opaque_action as opaque_action
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tameflare_core.connectors.matching import BaseUrl as BaseUrl
     from tameflare_core.connectors.matching import Origin as Origin
     from tameflare_core.decision import Decision as Decision
-    from tameflare_core.decision import EnforcementLevel as EnforcementLevel
     from tameflare_core.decision import Judgement as Judgement
     from tameflare_core.decision import Refusal as Refusal
     from tameflare_core.decision import Rule as Rule
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from tameflare_core.enforcement import ResolveCredential as ResolveCredential
     from tameflare_core.enforcement import WithdrawApproval as WithdrawApproval
     from tameflare_core.enforcement import enforce as enforce
+    from tameflare_core.enforcement_level import EnforcementLevel as EnforcementLevel
     from tameflare_core.errors import AddressRefused as AddressRefused
     from tameflare_core.errors import ApprovalUnavailable as ApprovalUnavailable
     from tameflare_core.errors import ClientGone as ClientGone
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from tameflare_core.gateway import Gateway as Gateway
     from tameflare_core.headers import Headers as Headers
     from tameflare_core.hookspecs import hookimpl as hookimpl
+    from tameflare_core.host_categories import HostClassifier as HostClassifier
     from tameflare_core.injection.placement import Basic as Basic
     from tameflare_core.injection.placement import Header as Header
     from tameflare_core.injection.placement import Placement as Placement
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from tameflare_core.parsers.route_table import RouteTable as RouteTable
     from tameflare_core.parsers.strict_json import json_object as json_object
     from tameflare_core.parsers.strict_json import parse_json as parse_json
-    from tameflare_core.permission import ActionPattern as ActionPattern
+    from tameflare_core.patterns import ActionPattern as ActionPattern
     from tameflare_core.permission import Permission as Permission
     from tameflare_core.plugins import Plugins as Plugins
     from tameflare_core.plugins import load_plugins as load_plugins
@@ -134,6 +135,7 @@ __all__ = [
     "GatewayConfig",
     "Header",
     "Headers",
+    "HostClassifier",
     "Judgement",
     "Match",
     "NobodyToAsk",
@@ -182,7 +184,7 @@ __all__ = [
 _HOMES = {
     "Access": "action",
     "Action": "action",
-    "ActionPattern": "permission",
+    "ActionPattern": "patterns",
     "AddressRefused": "errors",
     "Ambiguity": "canonical",
     "Answer": "approval",
@@ -212,13 +214,14 @@ _HOMES = {
     "Credentials": "frontend",
     "Decision": "decision",
     "DecisionPoint": "decision_point",
-    "EnforcementLevel": "decision",
+    "EnforcementLevel": "enforcement_level",
     "EnforcingTransport": "transports.httpx",
     "Forward": "enforcement",
     "Gateway": "gateway",
-    "GatewayConfig": "config",
+    "GatewayConfig": "config.document",
     "Header": "injection.placement",
     "Headers": "headers",
+    "HostClassifier": "host_categories",
     "Judgement": "decision",
     "Match": "parsers.route_table",
     "NobodyToAsk": "frontend",

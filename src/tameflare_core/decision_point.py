@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 
-from tameflare_core.action import Action, Risk
-from tameflare_core.connectors.base import Connector, opaque_action
+from tameflare_core.action import Action
 from tameflare_core.connectors.matching import OriginIndex
 from tameflare_core.decision import (
     Decision,
-    EnforcementLevel,
     Judgement,
     Rule,
     RuleKind,
     Verdict,
     strictest,
 )
-from tameflare_core.errors import OpaqueBody, RequestRejected
+from tameflare_core.enforcement_level import EnforcementLevel
+from tameflare_core.errors import RequestRejected
 from tameflare_core.gateway import BoundConnector, Gateway
+from tameflare_core.kill_switch import KillSwitch, KillSwitches
 from tameflare_core.permission import PermissionTable
+from tameflare_core.policy.facts import Facts
+from tameflare_core.policy.rules import PolicyTable
+from tameflare_core.reading import actions_of, needs_body, readable_actions
 from tameflare_core.request import BodyState, OutboundRequest
+from tameflare_core.usage import Charge
 
-__all__ = ["DecisionPoint"]
+__all__ = ["DecisionPoint", "Tables"]
 
 _NO_CONNECTOR = Rule(kind=RuleKind.NO_CONNECTOR, id="no_connector")
 _NO_PERMISSION = Rule(kind=RuleKind.DEFAULT, id="default")
@@ -46,24 +52,31 @@ class DecisionPoint:
 
     Args:
         gateway: what to judge by.
+        kill_switches: what is stopped whatever the gateway says.
 
     Raises:
         ValueError: two connectors own the same origin.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, kill_switches: KillSwitches = KillSwitches()) -> None:  # noqa: B008  # immutable
         self.gateway = gateway
+        self.kill_switches = kill_switches
         self._owners = OriginIndex(gateway.connectors)
-        self._permissions = {
-            bound.id: PermissionTable(
-                rule for rule in gateway.permissions if rule.connector == bound.id
-            )
-            for bound in gateway.connectors
-        }
+        self._tables = {bound.id: Tables.of(bound, gateway) for bound in gateway.connectors}
+
+    def with_kill_switches(self, kill_switches: KillSwitches) -> DecisionPoint:
+        """The same rules below other kill switches; nothing is compiled again."""
+        point = copy(self)
+        point.kill_switches = kill_switches
+        return point
 
     def connector_for(self, scheme: str, host: str, port: int) -> BoundConnector | None:
         """The connector that owns a canonical destination; None when there is none."""
         return self._owners.find(scheme, host, port)
+
+    def tables_of(self, connector: str) -> Tables:
+        """The rules about the connector with an id."""
+        return self._tables[connector]
 
     def decide_destination(self, host: str, port: int) -> Verdict | None:
         """Judge a destination of which nothing but host and port is known.
@@ -73,7 +86,7 @@ class DecisionPoint:
         """
         if any(self.connector_for(scheme, host, port) for scheme in ("https", "http")):
             return None
-        verdict = self._unowned(f"{host}:{port}")
+        verdict = self._unowned(host, f"{host}:{port}")
         return verdict if verdict.applied is Decision.DENY else None
 
     def needs_body(self, request: OutboundRequest) -> bool:
@@ -81,14 +94,14 @@ class DecisionPoint:
         if request.body.state is not BodyState.UNREAD:
             return False
         bound = self.connector_for(request.scheme, request.host, request.port)
-        if bound is None:
+        if bound is None or self._stopped(bound, request.host) is not None:
             return False
-        connector = bound.connector
-        # A form may carry `_method`, which makes another request of it.
-        is_form = request.method == "POST" and request.is_form
-        if is_form and connector.takes_method_from_body(request):
+        if needs_body(bound.connector, request):
             return True
-        return any(connector.needs_body(variant) for variant in _variants(connector, request))
+        policies = self._tables[bound.id].policies
+        return policies.reads_body(
+            lambda: [action.name for action in actions_of(bound.connector, request)]
+        )
 
     def decide(self, request: OutboundRequest, now: datetime) -> Verdict:
         """Judge a request; whatever goes wrong while judging is a deny.
@@ -103,32 +116,45 @@ class DecisionPoint:
         bound = self.connector_for(request.scheme, request.host, request.port)
         if bound is None:
             # Nothing about the path decides, so it need not have one reading either.
-            return self._unowned(f"{request.scheme}://{request.authority}")
+            return self._unowned(request.host, f"{request.scheme}://{request.authority}")
         try:
-            actions = _read(bound, request)
-            judgements = tuple(self._judge(bound, action) for action in actions)
+            stopped = self._stopped(bound, request.host)
+            if stopped is not None:
+                return self._stopped_verdict(stopped, bound, request)
+            tables = self._tables[bound.id]
+            judgements = tuple(
+                self._judge(tables, action, request, now)
+                for action in actions_of(bound.connector, request)
+            )
             if request.method == "TRACE":
                 judgements = tuple(map(_without_trace, judgements))
-            deciding = strictest(judgements)
+            return self._verdict(judgements, bound.id)
         except RequestRejected:
             raise
         except Exception as error:  # noqa: BLE001  # connectors may raise anything
-            # INVARIANT: an error while judging never lets a request pass.
-            return Verdict(
-                decision=Decision.DENY,
-                applied=Decision.DENY,
-                rule=_FAILED,
-                reason=f"the request could not be judged: {type(error).__name__}",
-                connector=bound.id,
-            )
-        return Verdict(
-            decision=deciding.decision,
-            applied=self._applied(deciding, judgements, request),
-            rule=deciding.rule,
-            reason=deciding.reason,
-            judgements=judgements,
-            connector=bound.id,
+            return _failed(error, bound.id)
+
+    def with_usage(self, verdict: Verdict, over: Collection[Charge]) -> Verdict:
+        """The verdict on the same request, where some of its charges are over their limits."""
+        judgements = tuple(judgement.exceeding(over) for judgement in verdict.judgements)
+        return self._verdict(judgements, verdict.connector)
+
+    def stopped_by(self, verdict: Verdict) -> KillSwitch | None:
+        """The kill switch that stops a request that was judged before; None when there is none."""
+        switches, gateway = self.kill_switches, self.gateway.name
+        if not switches:
+            return None
+        bound = next(
+            (each for each in self.gateway.connectors if each.id == verdict.connector), None
         )
+        if bound is None:
+            whole = switches.for_gateway(gateway)
+        else:
+            whole = switches.for_connector(gateway, bound.id, bound.connector.type)
+        if whole is not None:
+            return whole
+        found = (switches.for_action(action.name) for action in verdict.actions)
+        return next((switch for switch in found if switch is not None), None)
 
     def shown_path(self, request: OutboundRequest) -> str:
         """The path of `request` as it may be shown and kept: without a secret that is in it."""
@@ -152,95 +178,169 @@ class DecisionPoint:
             return url
         return f"{url}?{request.query if path == request.path else '…'}"
 
-    def considered(self, request: OutboundRequest) -> list[tuple[Action, list[str]]]:
-        """For each action of `request`, the ids of the permissions that match, deciding one first.
+    def _stopped(self, bound: BoundConnector | None, host: str) -> _Stop | None:
+        """What stops every request to a destination, whatever it says."""
+        switches, gateway = self.kill_switches, self.gateway
+        if switches:
+            switch = (
+                switches.for_gateway(gateway.name)
+                if bound is None
+                else switches.for_connector(gateway.name, bound.id, bound.connector.type)
+            )
+            if switch is not None:
+                return _killed(switch)
+        if gateway.blocked_categories:
+            for category in sorted(gateway.host_categories.of(host)):
+                place = gateway.blocked_categories.get(category)
+                if place is not None:
+                    rule = Rule(kind=RuleKind.BLOCKED_CATEGORY, id=place, pattern=category)
+                    return _Stop(rule, f"{host} is in the blocked category `{category}`")
+        return None
 
-        Raises:
-            RequestRejected: the request can be read in two ways.
-        """
-        bound = self.connector_for(request.scheme, request.host, request.port)
-        if bound is None:
-            return []
-        table = self._permissions[bound.id]
-        return [
-            (action, [rule.id for rule in table.matching(action)])
-            for action in _read(bound, request)
-        ]
-
-    def _unowned(self, destination: str) -> Verdict:
-        enforced = self.gateway.enforcement is EnforcementLevel.ENFORCE
+    def _stopped_verdict(
+        self, stopped: _Stop, bound: BoundConnector, request: OutboundRequest
+    ) -> Verdict:
+        actions = readable_actions(bound.connector, request)
         return Verdict(
             decision=Decision.DENY,
-            applied=Decision.DENY if enforced else Decision.ALLOW,
-            rule=_NO_CONNECTOR,
-            reason=f"no connector owns {destination}",
+            applied=self._applied(stopped),
+            rule=stopped.rule,
+            reason=stopped.reason,
+            judgements=tuple(map(stopped.judgement, actions)),
+            connector=bound.id,
         )
 
-    def _judge(self, bound: BoundConnector, action: Action) -> Judgement:
-        for category in sorted(action.categories):
-            place = self.gateway.blocked_categories.get(category)
-            if place is not None:
-                rule = Rule(kind=RuleKind.BLOCKED_CATEGORY, id=place, pattern=category.value)
-                reason = f"{action.name} is in the blocked category `{category.value}`"
-                return Judgement(action=action, decision=Decision.DENY, rule=rule, reason=reason)
-        permission = self._permissions[bound.id].most_specific(action)
+    def _unowned(self, host: str, destination: str) -> Verdict:
+        try:
+            stopped = self._stopped(None, host)
+        except Exception as error:  # noqa: BLE001  # classifiers may raise anything
+            return _failed(error, None)
+        if stopped is None:
+            stopped = _Stop(_NO_CONNECTOR, f"no connector owns {destination}")
+        return Verdict(
+            decision=Decision.DENY,
+            applied=self._applied(stopped),
+            rule=stopped.rule,
+            reason=stopped.reason,
+        )
+
+    def _judge(
+        self, tables: Tables, action: Action, request: OutboundRequest, now: datetime
+    ) -> Judgement:
+        gateway = self.gateway
+        if self.kill_switches:
+            switch = self.kill_switches.for_action(action.name)
+            if switch is not None:
+                return _killed(switch).judgement(action)
+        if gateway.blocked_categories:
+            for category in sorted(action.categories):
+                place = gateway.blocked_categories.get(category)
+                if place is not None:
+                    rule = Rule(kind=RuleKind.BLOCKED_CATEGORY, id=place, pattern=category.value)
+                    reason = f"{action.name} is in the blocked category `{category.value}`"
+                    return _Stop(rule, reason).judgement(action)
+        permission = tables.permissions.most_specific(action)
         if permission is None:
-            reason = f"no permission of connector `{bound.id}` matches {action.name}"
-            return Judgement(
-                action=action, decision=Decision.DENY, rule=_NO_PERMISSION, reason=reason
-            )
-        return Judgement(
+            reason = f"no permission of connector `{tables.connector}` matches {action.name}"
+            return _Stop(_NO_PERMISSION, reason).judgement(action)
+        judgement = Judgement(
             action=action,
             decision=permission.decision,
             rule=Rule(kind=RuleKind.PERMISSION, id=permission.id, pattern=permission.action.text),
             reason=f"{action.name} {_PERMITTED[permission.decision]}"
             f" `{permission.action.text}` ({permission.id})",
         )
+        return tables.policies.tightened(
+            judgement, lambda: self.facts(tables, action, request, now)
+        )
 
-    def _applied(
-        self, deciding: Judgement, judgements: tuple[Judgement, ...], request: OutboundRequest
-    ) -> Decision:
+    def facts(
+        self, tables: Tables, action: Action, request: OutboundRequest, now: datetime
+    ) -> Facts:
+        """What policies about an action of `request` look at."""
+        return Facts(
+            request=request,
+            action=action,
+            connector=tables.connector,
+            gateway=self.gateway.name,
+            environment=self.gateway.environment,
+            now=now,
+        )
+
+    def _applied(self, stopped: _Stop) -> Decision:
+        held = self.gateway.enforcement.holds(stopped.rule.kind)
+        return Decision.DENY if held else Decision.ALLOW
+
+    def _verdict(self, judgements: tuple[Judgement, ...], connector: str | None) -> Verdict:
+        deciding = strictest(judgements)
         level = self.gateway.enforcement
-        if level is EnforcementLevel.ENFORCE or deciding.decision is Decision.ALLOW:
-            return deciding.decision
-        if request.method == "TRACE":
-            return Decision.DENY
-        if level is EnforcementLevel.MONITOR:
-            return Decision.ALLOW
-        held_to = [j for j in judgements if _binding_when_soft(j)]
-        return strictest(tuple(held_to)).decision if held_to else Decision.ALLOW
+        enforced = level is EnforcementLevel.ENFORCE or deciding.decision is Decision.ALLOW
+        return Verdict(
+            decision=deciding.decision,
+            applied=deciding.decision if enforced else level.applied(judgements),
+            rule=deciding.rule,
+            reason=deciding.reason,
+            judgements=judgements,
+            connector=connector,
+        )
 
 
-def _binding_when_soft(judgement: Judgement) -> bool:
-    return judgement.rule.kind is RuleKind.BLOCKED_CATEGORY or judgement.action.risk in {
-        Risk.HIGH,
-        Risk.CRITICAL,
-    }
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The rules about one connector.
+
+    Attributes:
+        connector: its id.
+        permissions: found by action.
+        policies: the same.
+    """
+
+    connector: str
+    permissions: PermissionTable
+    policies: PolicyTable
+
+    @classmethod
+    def of(cls, bound: BoundConnector, gateway: Gateway) -> Tables:
+        """Those of one of the connectors of `gateway`."""
+        return cls(
+            bound.id,
+            PermissionTable(rule for rule in gateway.permissions if rule.connector == bound.id),
+            PolicyTable(
+                gateway.policies,
+                gateway=gateway.name,
+                environment=gateway.environment,
+                connector=bound.id,
+                spelled=bound.connector.constraint,
+                folded=bound.connector.case_insensitive,
+            ),
+        )
 
 
-def _read(bound: BoundConnector, request: OutboundRequest) -> tuple[Action, ...]:
-    connector = bound.connector
-    if not request.ambiguities <= connector.tolerates:
-        raise RequestRejected(_ambiguous(request))
-    return tuple(
-        action
-        for variant in _variants(connector, request)
-        for action in _actions(connector, variant)
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A deny that no permission was asked about."""
+
+    rule: Rule
+    reason: str
+
+    def judgement(self, action: Action) -> Judgement:
+        return Judgement(action=action, decision=Decision.DENY, rule=self.rule, reason=self.reason)
+
+
+def _killed(switch: KillSwitch) -> _Stop:
+    rule = Rule(kind=RuleKind.KILL_SWITCH, id=switch.id, pattern=str(switch.scope))
+    return _Stop(rule, f"stopped by kill switch `{switch.scope}` ({switch.by}): {switch.reason}")
+
+
+def _failed(error: Exception, connector: str | None) -> Verdict:
+    # INVARIANT: an error while judging never lets a request pass.
+    return Verdict(
+        decision=Decision.DENY,
+        applied=Decision.DENY,
+        rule=_FAILED,
+        reason=f"the request could not be judged: {type(error).__name__}",
+        connector=connector,
     )
-
-
-def _variants(connector: Connector, request: OutboundRequest) -> tuple[OutboundRequest, ...]:
-    return request.variants(method_in_body=connector.takes_method_from_body(request))
-
-
-def _actions(connector: Connector, request: OutboundRequest) -> Sequence[Action]:
-    try:
-        actions = connector.parse(request)
-    except OpaqueBody:
-        return (opaque_action(connector.provider, request),)
-    if not actions:
-        raise ValueError("the connector named no action")
-    return actions
 
 
 def _without_trace(judgement: Judgement) -> Judgement:
@@ -250,7 +350,3 @@ def _without_trace(judgement: Judgement) -> Judgement:
         rule=_NO_TRACE,
         reason="TRACE makes a service send back the credential that was injected",
     )
-
-
-def _ambiguous(request: OutboundRequest) -> str:
-    return " and ".join(sorted(ambiguity.value for ambiguity in request.ambiguities))

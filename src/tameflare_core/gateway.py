@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tameflare_core.action import Category
 from tameflare_core.connectors.base import Connector
 from tameflare_core.connectors.matching import Origin
-from tameflare_core.decision import EnforcementLevel
+from tameflare_core.enforcement_level import EnforcementLevel
+from tameflare_core.host_categories import HostCategories
 from tameflare_core.injection.placement import Placement
-from tameflare_core.permission import ActionPattern, Permission
+from tameflare_core.patterns import ActionPattern
+from tameflare_core.permission import Permission
+from tameflare_core.policy.rules import PolicyRule
 from tameflare_core.vault.references import CredentialReference
 
 __all__ = ["BoundConnector", "Gateway"]
@@ -45,6 +47,12 @@ class BoundConnector:
         """What it owns."""
         return self.connector.origins
 
+    @property
+    def providers(self) -> frozenset[str]:
+        """What the names of its actions start with."""
+        named = {route.action.split(".", 1)[0] for route in self.connector.settings.actions}
+        return frozenset({self.connector.provider, *named})
+
     def check_reachable(self, pattern: ActionPattern) -> None:
         """Check that a rule about `pattern` can match; one that never does is no wall but a hole.
 
@@ -52,17 +60,16 @@ class BoundConnector:
             ValueError: no action of this connector is covered by it.
         """
         connector = self.connector
-        named = {route.action for route in connector.settings.actions}
-        names = named | (connector.known_actions or set())
-        providers = {connector.provider} | {name.split(".", 1)[0] for name in names}
-        if pattern.segments[0] not in {"*", *providers}:
-            expected = " or ".join(f"`{provider}.`" for provider in sorted(providers))
+        if pattern.segments[0] not in {"*", *self.providers}:
+            expected = " or ".join(f"`{provider}.`" for provider in sorted(self.providers))
             raise ValueError(
                 f"`{pattern.text}` matches nothing: this connector's actions start with {expected}"
             )
         guarded = len(pattern.segments) > 1 and pattern.segments[1] in {"unmapped", "opaque"}
         if connector.known_actions is None or len(pattern.segments) < 2 or guarded:
             return
+        named = {route.action for route in connector.settings.actions}
+        names = named | connector.known_actions
         if pattern.text not in names and not any(map(pattern.covers, names)):
             raise ValueError(f"`{pattern.text}` matches no action of this connector")
 
@@ -77,8 +84,10 @@ class Gateway:
         enforcement: how much of a verdict is acted on.
         connectors: in the order of the configuration.
         permissions: of all connectors.
-        blocked_categories: categories whose actions are denied whatever the permissions say, with
-            the place of each in the configuration.
+        policies: the rules of every policy.
+        blocked_categories: categories of actions and of hosts that are denied whatever the
+            permissions say, with the place of each in the configuration.
+        host_categories: says which categories a host is in.
         approval_timeout: seconds that a request is held at most.
         folder: where relative credential names start.
         revision: which configuration this is.
@@ -89,7 +98,9 @@ class Gateway:
     enforcement: EnforcementLevel
     connectors: tuple[BoundConnector, ...]
     permissions: tuple[Permission, ...]
-    blocked_categories: Mapping[Category, str]
+    policies: tuple[PolicyRule, ...]
+    blocked_categories: Mapping[str, str]
+    host_categories: HostCategories
     approval_timeout: float
     folder: Path
     revision: str

@@ -28,7 +28,7 @@ from textwrap import dedent
 from typing import Final, Literal, Self
 
 from tameflare_core.approval import Answer, Approval
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.enforcement import Command, Enforcement, Reply
 from tameflare_core.gateway import Gateway
 from tameflare_core.plugins import load_plugins

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from tameflare_core.decision import Decision
 from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.permission import ActionPattern, Permission
+from tameflare_core.patterns import ActionPattern
+from tameflare_core.permission import Permission
 from tameflare_core.request import OutboundRequest
 from tameflare_core.testing import FIXED_TIME, gateway_from
 

@@ -307,13 +307,6 @@ def test_destination_alone_can_be_refused() -> None:
     assert point_at("soft").decide_destination("nobody.example", 443) is None
 
 
-def test_considered_permissions_come_with_the_deciding_one_first() -> None:
-    ((action, rules),) = POINT.considered(request("POST", f"{GITHUB}/repos/o/r/issues"))
-    assert action.name == "github.issue.create"
-    assert rules == ["permissions[2]", "permissions[1]"]
-    assert POINT.considered(request("GET", "https://nobody.example/")) == []
-
-
 def test_connector_owns_its_destination() -> None:
     bound = POINT.connector_for("https", "api.github.com", 443)
     assert bound is not None

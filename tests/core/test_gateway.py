@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from tameflare_core.permission import ActionPattern
+from tameflare_core.patterns import ActionPattern
 from tameflare_core.testing import gateway_from
 
 GATEWAY = gateway_from("""

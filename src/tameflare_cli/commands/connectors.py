@@ -164,7 +164,7 @@ def try_credential(
       tf connectors test github
     """
     from tameflare_cli.probing import send_probe
-    from tameflare_core.config import GatewayConfig
+    from tameflare_core.config.document import GatewayConfig
     from tameflare_core.folders import state_folder
     from tameflare_core.plugins import load_plugins
     from tameflare_core.traffic_log import TrafficLog

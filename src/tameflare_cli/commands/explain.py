@@ -169,8 +169,10 @@ class _Account:
 
     def _print_actions(self, request: OutboundRequest, verdict: Verdict) -> None:
         rules = {rule.id: rule for rule in self._point.gateway.permissions}
-        considered = self._point.considered(request) if verdict.judgements else []
-        for judgement, (action, matching) in zip(verdict.judgements, considered, strict=True):
+        for judgement in verdict.judgements:
+            action = judgement.action
+            table = self._point.tables_of(verdict.connector or "").permissions
+            matching = [rule.id for rule in table.matching(action)]
             kinds = ", ".join(sorted(action.categories)) or "no category"
             weight = f"{action.access}, risk {action.risk}, {kinds}"
             print_line(f"action       {one_line(action.name)}  {weight}")

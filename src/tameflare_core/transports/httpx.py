@@ -20,7 +20,7 @@ import anyio
 import httpcore
 import httpx
 
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.enforcement import (
     Command,

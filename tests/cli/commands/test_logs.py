@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.record import TrafficRecord
 from tameflare_core.request import OutboundRequest

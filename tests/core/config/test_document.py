@@ -11,10 +11,11 @@ import yaml
 
 from tameflare_core.action import Access, Action, Category, Risk
 from tameflare_core.canonical import Ambiguity
-from tameflare_core.config import GatewayConfig
+from tameflare_core.config.document import GatewayConfig
 from tameflare_core.connectors.base import Connector, ConnectorSettings
 from tameflare_core.connectors.matching import Origin
-from tameflare_core.decision import Decision, EnforcementLevel
+from tameflare_core.decision import Decision
+from tameflare_core.enforcement_level import EnforcementLevel
 from tameflare_core.errors import ConfigError
 from tameflare_core.gateway import Gateway
 from tameflare_core.hookspecs import hookimpl

@@ -1,0 +1,1 @@
+"""Configurations: read strictly, and turned into gateways."""
