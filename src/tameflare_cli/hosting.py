@@ -17,11 +17,13 @@ from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_core.config.document import GatewayConfig
 from tameflare_core.folders import data_folder, state_folder
 from tameflare_core.gateway import Gateway
+from tameflare_core.kill_switch_file import KillSwitchFile
 from tameflare_core.plugins import load_plugins
 from tameflare_core.traffic_log import TrafficLog
 
 if TYPE_CHECKING:
-    from tameflare_core.frontend import AsyncApprover, Recorder
+    from tameflare_core.approvals import AsyncApprover
+    from tameflare_core.frontend import Recorder
 
 __all__ = [
     "AUTHORITY_FOLDER",
@@ -97,6 +99,7 @@ async def hosted(
         approver=approver,
         recorder=recorder or TrafficLog(state_folder() / TRAFFIC_LOG),
         authority=authority,
+        kill_switches=KillSwitchFile.of_user().current,
         host=host,
         port=port,
     )

@@ -16,12 +16,14 @@ from tameflare_cli.hosting import TRAFFIC_LOG
 from tameflare_cli.mcp_pipes import ClientOutput, lines, readable_chunks, writer_to
 from tameflare_cli.mcp_stdio import StdioFrontend
 from tameflare_cli.terminal import approver_on
+from tameflare_core.approvals import AsyncApprovals, kill_held
 from tameflare_core.body import MAX_INSPECTED
-from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.current_point import CurrentPoint
 from tameflare_core.errors import UpstreamError
 from tameflare_core.folders import state_folder
 from tameflare_core.frontend import AsyncServices, Credentials
 from tameflare_core.gateway import Gateway
+from tameflare_core.kill_switch_file import KillSwitchFile
 from tameflare_core.traffic_log import TrafficLog
 
 __all__ = ["serve"]
@@ -46,13 +48,15 @@ async def serve(gateway: Gateway, url: str, command: Sequence[str]) -> int:
         CommandFailed: there is no such program, or it cannot be executed.
     """
     terminal = Foreground.open()
+    point = CurrentPoint(gateway, KillSwitchFile.of_user().current)
+    approvals = AsyncApprovals(approver_on(terminal))
     async with await _started(command) as server, anyio.create_task_group() as group:
         output = ClientOutput(writer_to(sys.stdout.fileno()))
         frontend = StdioFrontend(
             url=url,
-            point=DecisionPoint(gateway),
+            point=point,
             services=AsyncServices(
-                approver=approver_on(terminal),
+                approvals=approvals,
                 recorder=TrafficLog(state_folder() / TRAFFIC_LOG),
                 # A server over stdio has a credential of its own.
                 credentials=Credentials({}, gateway.folder),
@@ -61,6 +65,7 @@ async def serve(gateway: Gateway, url: str, command: Sequence[str]) -> int:
             say=output.say,
         )
         group.start_soon(_pass_signals, server, terminal)
+        group.start_soon(kill_held, point, approvals)
         async with anyio.create_task_group() as talk:
             talk.start_soon(_listen, server, output, frontend)
             talk.start_soon(_talk, server, frontend)

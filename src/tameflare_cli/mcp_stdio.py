@@ -16,17 +16,10 @@ from anyio.abc import TaskGroup
 
 from tameflare_core.body import MAX_INSPECTED
 from tameflare_core.builtin.mcp_answers import error_answer
+from tameflare_core.commands import AwaitApproval, Command, Forward, OpenApproval, Refuse, Reply
 from tameflare_core.decision import Refusal
 from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import (
-    AwaitApproval,
-    Command,
-    Forward,
-    OpenApproval,
-    Refuse,
-    Reply,
-    enforce,
-)
+from tameflare_core.enforcement import enforce
 from tameflare_core.errors import ApprovalUnavailable, ClientGone, OpaqueBody, RequestRejected
 from tameflare_core.frontend import AsyncServices
 from tameflare_core.parsers.jsonrpc import Message, MessageKind, read_messages
@@ -92,7 +85,7 @@ class StdioFrontend:
 
     Args:
         url: what stands for the server's address.
-        point: judges.
+        point: the decision point in force.
         services: who is asked, and what records.
         forward: hands a line to the server; raises `UpstreamError` when it takes no more.
         say: tells the client a line.
@@ -102,7 +95,7 @@ class StdioFrontend:
         self,
         *,
         url: str,
-        point: DecisionPoint,
+        point: Callable[[], DecisionPoint],
         services: AsyncServices,
         forward: Callable[[bytes], Awaitable[None]],
         say: Callable[[bytes], Awaitable[None]],
@@ -146,7 +139,7 @@ class StdioFrontend:
                     line.hold.cancel()
 
     async def _carry(self, line: _Line) -> None:
-        steps = enforce(partial(_request, self._url, line.data), lambda: self._point)
+        steps = enforce(partial(_request, self._url, line.data), self._point)
         step: Callable[[], Command] = partial(next, steps)
         with suppress(StopIteration):
             while True:

@@ -10,11 +10,13 @@ import httpx
 
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.rendering import one_line
+from tameflare_core.approvals import Approvals, NobodyToAsk
 from tameflare_core.decision import Decision
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.enforcement_level import EnforcementLevel
-from tameflare_core.frontend import Credentials, NobodyToAsk, Recorder, Services
+from tameflare_core.frontend import Credentials, Recorder, Services
 from tameflare_core.gateway import BoundConnector, Gateway
+from tameflare_core.kill_switch_file import KillSwitchFile
 from tameflare_core.patterns import ActionPattern
 from tameflare_core.permission import Permission
 from tameflare_core.request import OutboundRequest
@@ -65,9 +67,9 @@ def send_probe(
     """
     bound = _connector(gateway, name)
     request = _request(bound)
-    point = DecisionPoint(_allowing(gateway, bound, request))
+    point = DecisionPoint(_allowing(gateway, bound, request), KillSwitchFile.of_user().current())
     services = Services(
-        approver=NobodyToAsk(),
+        approvals=Approvals(NobodyToAsk()),
         recorder=recorder,
         credentials=Credentials(sources, gateway.folder),
     )
@@ -132,6 +134,7 @@ def _allowing(gateway: Gateway, bound: BoundConnector, request: OutboundRequest)
         gateway,
         connectors=(bound,),
         permissions=permissions,
+        policies=(),
         blocked_categories={},
         enforcement=EnforcementLevel.ENFORCE,
     )

@@ -17,6 +17,7 @@ from tameflare_cli.foreground import Foreground, NotInFront
 from tameflare_cli.rendering import fields
 from tameflare_core.action import Action
 from tameflare_core.approval import (
+    LONGEST_GRANT,
     PREVIEW_LENGTH,
     Answer,
     Approval,
@@ -24,13 +25,19 @@ from tameflare_core.approval import (
     preview,
     preview_line,
 )
+from tameflare_core.approvals import AsyncApprover, AsyncNobodyToAsk
 from tameflare_core.errors import ApprovalUnavailable, OpaqueBody
-from tameflare_core.frontend import AsyncApprover, AsyncNobodyToAsk
+from tameflare_core.policy.quantities import seconds
 from tameflare_core.request import BodyState, OutboundRequest
 
 __all__ = ["TerminalApprover", "approver_on"]
 
 _CHUNK = 4096
+_HELP = "tf: type `a`, or `d` and perhaps a note for the agent\n"
+_HELP_WIDER = (
+    "tf: type `a`; `t 1h` to let the same action on the same resource pass for an hour (24h at the"
+    " most); or `d` and perhaps a note for the agent\n"
+)
 
 
 def approver_on(terminal: Foreground | None) -> AsyncApprover:
@@ -81,8 +88,8 @@ class TerminalApprover:
                 conversation = _Conversation(self._terminal.descriptor)
                 try:
                     await conversation.write(_question(approval))
-                    answer = await self._answer(conversation, deadline)
-                    await conversation.write(f"tf: {answer.state.value}\n")
+                    answer = await self._answer(conversation, approval, deadline)
+                    await conversation.write(f"tf: {_told(answer)}\n")
                 except anyio.get_cancelled_exc_class():
                     conversation.write_at_once("\ntf: the question is void: nothing was sent\n")
                     raise
@@ -92,10 +99,14 @@ class TerminalApprover:
         except OSError:
             return Answer(state=ApprovalState.DENIED, note="the terminal was closed")
 
-    async def _answer(self, conversation: _Conversation, deadline: float) -> Answer:
+    async def _answer(
+        self, conversation: _Conversation, approval: Approval, deadline: float
+    ) -> Answer:
         by = _user()
+        widens = approval.subjects is not None
+        ways = "[a]pprove once, for a [t]ime," if widens else "[a]pprove once"
         while True:
-            await conversation.write(f"tf: [a]pprove once or [d]eny? {self._standing(deadline)} > ")
+            await conversation.write(f"tf: {ways} or [d]eny? {self._standing(deadline)} > ")
             line = await conversation.line()
             if line is None:
                 return Answer(state=ApprovalState.DENIED, by=by)
@@ -105,12 +116,12 @@ class TerminalApprover:
                     return Answer(state=ApprovalState.APPROVED, by=by)
                 case "d" | "deny":
                     return Answer(state=ApprovalState.DENIED, by=by, note=note.strip())
+                case "t" | "time" if widens and (span := _span(note)) is not None:
+                    return Answer(state=ApprovalState.APPROVED, by=by, widened=span)
                 case "":
                     pass
                 case _:
-                    await conversation.write(
-                        "tf: type `a`, or `d` and perhaps a note for the agent\n"
-                    )
+                    await conversation.write(_HELP_WIDER if widens else _HELP)
 
     def _standing(self, deadline: float) -> str:
         left = max(int(deadline - anyio.current_time()), 0)
@@ -191,6 +202,21 @@ def _body_lines(request: OutboundRequest) -> list[str]:
             ]
         case state:
             return [f"body     {state.value}"]
+
+
+def _span(text: str) -> float | None:
+    try:
+        span = seconds(text.strip() or "1h")
+    except ValueError:
+        return None
+    return span if 0 < span <= LONGEST_GRANT else None
+
+
+def _told(answer: Answer) -> str:
+    if answer.widened is None:
+        return answer.state.value
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + answer.widened))
+    return f"approved, and the same action on the same resource until {until}"
 
 
 def _user() -> str:

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     from tameflare_core.approval import Answer as Answer
     from tameflare_core.approval import Approval as Approval
     from tameflare_core.approval import ApprovalState as ApprovalState
+    from tameflare_core.approvals import Approver as Approver
+    from tameflare_core.approvals import AsyncApprover as AsyncApprover
+    from tameflare_core.approvals import AsyncNobodyToAsk as AsyncNobodyToAsk
+    from tameflare_core.approvals import NobodyToAsk as NobodyToAsk
     from tameflare_core.canonical import Ambiguity as Ambiguity
+    from tameflare_core.commands import AwaitApproval as AwaitApproval
+    from tameflare_core.commands import Forward as Forward
+    from tameflare_core.commands import OpenApproval as OpenApproval
+    from tameflare_core.commands import PrepareRecord as PrepareRecord
+    from tameflare_core.commands import ReadBody as ReadBody
+    from tameflare_core.commands import Record as Record
+    from tameflare_core.commands import Refuse as Refuse
+    from tameflare_core.commands import ResolveCredential as ResolveCredential
+    from tameflare_core.commands import WithdrawApproval as WithdrawApproval
     from tameflare_core.config.document import GatewayConfig as GatewayConfig
     from tameflare_core.connectors.base import Connector as Connector
     from tameflare_core.connectors.base import ConnectorSettings as ConnectorSettings
@@ -33,15 +46,6 @@ if TYPE_CHECKING:
     from tameflare_core.decision import RuleKind as RuleKind
     from tameflare_core.decision import Verdict as Verdict
     from tameflare_core.decision_point import DecisionPoint as DecisionPoint
-    from tameflare_core.enforcement import AwaitApproval as AwaitApproval
-    from tameflare_core.enforcement import Forward as Forward
-    from tameflare_core.enforcement import OpenApproval as OpenApproval
-    from tameflare_core.enforcement import PrepareRecord as PrepareRecord
-    from tameflare_core.enforcement import ReadBody as ReadBody
-    from tameflare_core.enforcement import Record as Record
-    from tameflare_core.enforcement import Refuse as Refuse
-    from tameflare_core.enforcement import ResolveCredential as ResolveCredential
-    from tameflare_core.enforcement import WithdrawApproval as WithdrawApproval
     from tameflare_core.enforcement import enforce as enforce
     from tameflare_core.enforcement_level import EnforcementLevel as EnforcementLevel
     from tameflare_core.errors import AddressRefused as AddressRefused
@@ -55,12 +59,8 @@ if TYPE_CHECKING:
     from tameflare_core.errors import TameflareError as TameflareError
     from tameflare_core.errors import UpstreamError as UpstreamError
     from tameflare_core.errors import VaultError as VaultError
-    from tameflare_core.frontend import Approver as Approver
-    from tameflare_core.frontend import AsyncApprover as AsyncApprover
-    from tameflare_core.frontend import AsyncNobodyToAsk as AsyncNobodyToAsk
     from tameflare_core.frontend import AsyncServices as AsyncServices
     from tameflare_core.frontend import Credentials as Credentials
-    from tameflare_core.frontend import NobodyToAsk as NobodyToAsk
     from tameflare_core.frontend import Recorder as Recorder
     from tameflare_core.frontend import Services as Services
     from tameflare_core.gateway import BoundConnector as BoundConnector
@@ -191,12 +191,12 @@ _HOMES = {
     "Approval": "approval",
     "ApprovalState": "approval",
     "ApprovalUnavailable": "errors",
-    "Approver": "frontend",
-    "AsyncApprover": "frontend",
+    "Approver": "approvals",
+    "AsyncApprover": "approvals",
     "AsyncEnforcingTransport": "transports.httpx",
-    "AsyncNobodyToAsk": "frontend",
+    "AsyncNobodyToAsk": "approvals",
     "AsyncServices": "frontend",
-    "AwaitApproval": "enforcement",
+    "AwaitApproval": "commands",
     "BaseUrl": "connectors.matching",
     "Basic": "injection.placement",
     "Body": "request",
@@ -216,7 +216,7 @@ _HOMES = {
     "DecisionPoint": "decision_point",
     "EnforcementLevel": "enforcement_level",
     "EnforcingTransport": "transports.httpx",
-    "Forward": "enforcement",
+    "Forward": "commands",
     "Gateway": "gateway",
     "GatewayConfig": "config.document",
     "Header": "injection.placement",
@@ -224,24 +224,24 @@ _HOMES = {
     "HostClassifier": "host_categories",
     "Judgement": "decision",
     "Match": "parsers.route_table",
-    "NobodyToAsk": "frontend",
+    "NobodyToAsk": "approvals",
     "OpaqueBody": "errors",
-    "OpenApproval": "enforcement",
+    "OpenApproval": "commands",
     "Origin": "connectors.matching",
     "OutboundRequest": "request",
     "Permission": "permission",
     "Placement": "injection.placement",
     "PluginError": "errors",
     "Plugins": "plugins",
-    "PrepareRecord": "enforcement",
+    "PrepareRecord": "commands",
     "Query": "injection.placement",
-    "ReadBody": "enforcement",
-    "Record": "enforcement",
+    "ReadBody": "commands",
+    "Record": "commands",
     "Recorder": "frontend",
     "Refusal": "decision",
-    "Refuse": "enforcement",
+    "Refuse": "commands",
     "RequestRejected": "errors",
-    "ResolveCredential": "enforcement",
+    "ResolveCredential": "commands",
     "Risk": "action",
     "Route": "parsers.route_table",
     "RouteTable": "parsers.route_table",
@@ -256,7 +256,7 @@ _HOMES = {
     "UpstreamError": "errors",
     "VaultError": "errors",
     "Verdict": "decision",
-    "WithdrawApproval": "enforcement",
+    "WithdrawApproval": "commands",
     "enforce": "enforcement",
     "hookimpl": "hookspecs",
     "json_object": "parsers.strict_json",

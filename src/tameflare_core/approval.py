@@ -9,10 +9,23 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
-from tameflare_core.decision import Verdict
+from tameflare_core.decision import Role, Verdict
 from tameflare_core.request import OutboundRequest
 
-__all__ = ["Answer", "Approval", "ApprovalState", "fingerprint", "preview", "preview_line"]
+__all__ = [
+    "LONGEST_GRANT",
+    "Answer",
+    "Approval",
+    "ApprovalState",
+    "Grant",
+    "Subject",
+    "fingerprint",
+    "preview",
+    "preview_line",
+]
+
+LONGEST_GRANT = 86_400.0
+"""Seconds that an approval can be widened to at the most."""
 
 PREVIEW_LENGTH = 2000
 """Characters of a body that an approver is shown."""
@@ -53,11 +66,16 @@ class Answer:
         state: a final state.
         by: who answered; empty when nobody did.
         note: what they said; it is passed on to the agent.
+        widened: seconds for which the approver wants the same actions on the same resources to pass
+            without being asked again; None for this request alone.
+        grant: what came of that, once the answer is taken.
     """
 
     state: ApprovalState
     by: str = ""
     note: str = ""
+    widened: float | None = None
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +91,8 @@ class Approval:
         fingerprint: what the answer is good for: this gateway, method, URL and body, once.
         created: when it was opened.
         timeout: seconds until it expires.
+        roles: who may answer; None for everyone who may answer approvals.
+        revision: of the gateway's configuration.
     """
 
     id: str
@@ -83,6 +103,71 @@ class Approval:
     fingerprint: str
     created: datetime
     timeout: float
+    roles: frozenset[Role] | None = None
+    revision: str = ""
+
+    @property
+    def subjects(self) -> frozenset[Subject] | None:
+        """What a wider approval would be about; None when this one cannot be widened.
+
+        That is so where the request does not tell what it acts on, and where a limit asks: it would
+        be no limit any more.
+        """
+        asking = self.verdict.asking
+        if not asking or not all(j.action.resource_complete for j in asking):
+            return None
+        if any(limit.judgement.rule == j.rule for j in asking for limit in j.limits):
+            return None
+        return frozenset(
+            Subject(
+                connector=self.verdict.connector or "",
+                action=j.action.name,
+                resource=tuple(sorted(j.action.resource.items())),
+                rule=j.rule.id,
+            )
+            for j in asking
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a grant is about: an action on a resource that a rule asks about.
+
+    Attributes:
+        connector: the connector's id.
+        action: the action's name.
+        resource: every resource field with its value, sorted.
+        rule: the id of the rule that asks.
+    """
+
+    connector: str
+    action: str
+    resource: tuple[tuple[str, str], ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """An approval that a human widened on purpose: the same actions on the same resources, a while.
+
+    Attributes:
+        id: `grt_…`.
+        approval_id: the approval that it came from.
+        gateway: the name of the gateway.
+        revision: of the gateway's configuration; under another one nothing is covered.
+        subjects: what it covers.
+        by: who widened the approval.
+        created, expires: from when until when.
+    """
+
+    id: str
+    approval_id: str
+    gateway: str
+    revision: str
+    subjects: frozenset[Subject]
+    by: str
+    created: datetime
+    expires: datetime
 
 
 def fingerprint(gateway: str, request: OutboundRequest) -> str:

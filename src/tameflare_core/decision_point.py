@@ -20,12 +20,13 @@ from tameflare_core.decision import (
 from tameflare_core.enforcement_level import EnforcementLevel
 from tameflare_core.errors import RequestRejected
 from tameflare_core.gateway import BoundConnector, Gateway
-from tameflare_core.kill_switch import KillSwitch, KillSwitches
+from tameflare_core.kill_switch import NO_KILL_SWITCHES, KillSwitch, KillSwitches
 from tameflare_core.permission import PermissionTable
 from tameflare_core.policy.facts import Facts
 from tameflare_core.policy.rules import PolicyTable
 from tameflare_core.reading import actions_of, needs_body, readable_actions
 from tameflare_core.request import BodyState, OutboundRequest
+from tameflare_core.respond_async import STATUS_HOST
 from tameflare_core.usage import Charge
 
 __all__ = ["DecisionPoint", "Tables"]
@@ -58,7 +59,7 @@ class DecisionPoint:
         ValueError: two connectors own the same origin.
     """
 
-    def __init__(self, gateway: Gateway, kill_switches: KillSwitches = KillSwitches()) -> None:  # noqa: B008  # immutable
+    def __init__(self, gateway: Gateway, kill_switches: KillSwitches = NO_KILL_SWITCHES) -> None:
         self.gateway = gateway
         self.kill_switches = kill_switches
         self._owners = OriginIndex(gateway.connectors)
@@ -85,6 +86,8 @@ class DecisionPoint:
             A verdict when no request to it can be allowed; None when that depends on the request.
         """
         if any(self.connector_for(scheme, host, port) for scheme in ("https", "http")):
+            return None
+        if host == STATUS_HOST:
             return None
         verdict = self._unowned(host, f"{host}:{port}")
         return verdict if verdict.applied is Decision.DENY else None

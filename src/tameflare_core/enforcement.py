@@ -3,41 +3,50 @@
 `enforce` does no I/O. It yields commands and is sent the replies, the way an httpx auth flow does;
 a frontend (a transport, a proxy lane) carries them out and never decides anything. A driver sends
 the reply of each command with `send`, reports a failure with `throw`, and runs the generator to its
-end::
-
-    ReadBody -> Body                only when the connector or an approver has to see it
-    OpenApproval -> None            throws ApprovalUnavailable
-    AwaitApproval -> Answer         throws ClientGone
-    PrepareRecord -> None           throws whatever keeps a record from being written
-    ResolveCredential -> Secret     throws CredentialError
-    Forward -> int                  the status; throws UpstreamError, ClientGone
-    Refuse -> None
-    Record -> None                  always the last one
+end. `tameflare_core.commands` has the commands and what each is answered with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tameflare_core.approval import Answer, Approval, ApprovalState, fingerprint
+from tameflare_core.approval import Approval, ApprovalState, fingerprint
 from tameflare_core.body import MAX_INSPECTED
+from tameflare_core.commands import (
+    AskStatus,
+    Command,
+    Enforcement,
+    Forward,
+    PrepareRecord,
+    ReadBody,
+    Record,
+    Refuse,
+    Reply,
+    ResolveCredential,
+)
 from tameflare_core.decision import Decision, Refusal, Verdict
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import (
+    ApprovalNotUsable,
     ApprovalUnavailable,
     ClientGone,
     CredentialError,
+    ExchangeKilled,
     RequestRejected,
     UpstreamError,
 )
-from tameflare_core.gateway import BoundConnector
+from tameflare_core.headers import Headers
+from tameflare_core.holding import Hold
 from tameflare_core.injection.forwarding import forwardable
+from tameflare_core.metering import Metering
 from tameflare_core.record import TrafficRecord
 from tameflare_core.refusals import (
+    approval_not_usable,
+    approval_status,
     approval_unavailable,
+    approval_waits,
     credential_failed,
     denied,
     internal_error,
@@ -46,110 +55,11 @@ from tameflare_core.refusals import (
     upstream_failed,
 )
 from tameflare_core.request import Body, BodyState, OutboundRequest
+from tameflare_core.respond_async import STATUS_HOST, prefers_not_to_wait, status_asked
 from tameflare_core.surroundings import Surroundings
-from tameflare_core.vault.references import CredentialReference
 from tameflare_core.vault.secret import Secret
 
-__all__ = [
-    "AwaitApproval",
-    "Command",
-    "Enforcement",
-    "Forward",
-    "OpenApproval",
-    "PrepareRecord",
-    "ReadBody",
-    "Record",
-    "Refuse",
-    "Reply",
-    "ResolveCredential",
-    "WithdrawApproval",
-    "enforce",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBody:
-    """Read the body, `limit` bytes at the most; reply with what is then known of it."""
-
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class OpenApproval:
-    """Ask a human; throw `ApprovalUnavailable` when there is none to ask."""
-
-    approval: Approval
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitApproval:
-    """Hold the request until the answer; throw `ClientGone` when the client goes away first."""
-
-    approval: Approval
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawApproval:
-    """Tell those who were asked that the question is void."""
-
-    approval: Approval
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareRecord:
-    """Make sure that a record can be written; nothing leaves unrecorded."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveCredential:
-    """Look up a credential; throw `CredentialError` when it cannot be had."""
-
-    reference: CredentialReference
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Send exactly this request upstream; reply with the status of the answer.
-
-    Attributes:
-        request: the judged request plus the credential.
-        connector: whose upstream it is; None when nobody owns the destination and the gateway's
-            enforcement level lets it pass.
-        request_id: the id under which it is recorded.
-    """
-
-    request: OutboundRequest
-    connector: BoundConnector | None
-    request_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Answer the client with this, and send nothing upstream."""
-
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Keep this record."""
-
-    record: TrafficRecord
-
-
-type Command = (
-    ReadBody
-    | OpenApproval
-    | AwaitApproval
-    | WithdrawApproval
-    | PrepareRecord
-    | ResolveCredential
-    | Forward
-    | Refuse
-    | Record
-)
-type Reply = Body | Answer | Secret | int | None
-type Enforcement = Generator[Command, Reply, None]
+__all__ = ["enforce"]
 
 
 def enforce(
@@ -170,8 +80,12 @@ def enforce(
         yield from exchange.carry(read)
     except ClientGone:
         exchange.outcome = exchange.outcome or "abandoned"
+    except ExchangeKilled as error:
+        # There is nobody to tell: its connection is cut.
+        exchange.outcome, exchange.error = "killed", str(error)
     except Exception as error:  # noqa: BLE001  # INVARIANT: whatever goes wrong ends in a refusal
         yield from exchange.fail(error)
+    yield from exchange.metering.close()
     yield Record(exchange.record())
 
 
@@ -183,11 +97,11 @@ class _Exchange:
     surroundings: Surroundings
     id: str = field(init=False)
     time: datetime = field(init=False)
+    metering: Metering = field(init=False)
     request: OutboundRequest | None = None
     shown_path: str | None = None
     verdict: Verdict | None = None
-    approval: Approval | None = None
-    answer: Answer | None = None
+    hold: Hold | None = None
     gateway: str = ""
     outcome: str = ""
     status: int | None = None
@@ -199,24 +113,30 @@ class _Exchange:
     def __post_init__(self) -> None:
         self.id = self.surroundings.new_id()
         self.time = self.surroundings.now()
+        self.metering = Metering(self.id)
 
     def carry(self, read: Callable[[], OutboundRequest]) -> Enforcement:
         started = self.surroundings.monotonic()
         point = self.point()
         self.gateway = point.gateway.name
-        self.request = request = forwardable(read())
+        received = read()
+        self.request = request = forwardable(received)
+        if request.host == STATUS_HOST:
+            yield from self._tell_status(request)
+            return
         self.shown_path = point.shown_path(request)
         needs_body = point.needs_body(request)
         self.judged = self.surroundings.monotonic() - started
         if needs_body:
             request = yield from self._read_body(request)
-        verdict = self._judge(point, request)
+        verdict = yield from self._judge(point, request)
         if verdict.applied is Decision.REQUIRE_APPROVAL and request.body.state is BodyState.UNREAD:
             # INVARIANT: who approves has seen the body, and the approval is good for no other.
+            yield from self.metering.close()
             request = yield from self._read_body(request)
-            verdict = self._judge(point, request)
+            verdict = yield from self._judge(point, request)
         if verdict.applied is Decision.REQUIRE_APPROVAL:
-            if not (yield from self._hold(point, verdict)):
+            if not (yield from self._hold(point, verdict, received.headers)):
                 return
             point = self.point()
             self.verdict = verdict = self._judged_again(point, verdict)
@@ -224,7 +144,15 @@ class _Exchange:
             gateway = point.gateway.name
             yield from self.refuse(denied(verdict, gateway, self.id), "denied")
             return
-        yield from self._forward(point)
+        yield from self._forward(point, verdict)
+
+    def _tell_status(self, request: OutboundRequest) -> Enforcement:
+        approval_id = status_asked(request)
+        status = None
+        if approval_id is not None:
+            reply = yield AskStatus(approval_id)
+            status = reply if isinstance(reply, dict) else None
+        yield from self.refuse(approval_status(status, self.id), "answered")
 
     def _read_body(self, request: OutboundRequest) -> Generator[Command, Reply, OutboundRequest]:
         body = yield ReadBody(MAX_INSPECTED)
@@ -233,16 +161,56 @@ class _Exchange:
         self.request = request = request.with_body(body)
         return request
 
-    def _judge(self, point: DecisionPoint, request: OutboundRequest) -> Verdict:
+    def _judge(
+        self, point: DecisionPoint, request: OutboundRequest
+    ) -> Generator[Command, Reply, Verdict]:
         started = self.surroundings.monotonic()
         self.verdict = verdict = point.decide(request, self.time)
         self.judged += self.surroundings.monotonic() - started
+        self.verdict = verdict = yield from self.metering.reserve(point, verdict, self.time)
         return verdict
 
-    def _hold(self, point: DecisionPoint, verdict: Verdict) -> Generator[Command, Reply, bool]:
+    def _hold(
+        self, point: DecisionPoint, verdict: Verdict, headers: Headers
+    ) -> Generator[Command, Reply, bool]:
+        gateway = point.gateway.name
+        self.hold = hold = Hold(
+            self._approval(point, verdict),
+            ticket=headers.get("x-tameflare-approval") or None,
+            detached=prefers_not_to_wait(headers),
+        )
+        started = self.surroundings.monotonic()
+        try:
+            if verdict.terms.roles == frozenset():
+                raise ApprovalUnavailable("the policies that ask name no role in common")
+            yield from hold.run()
+        except ApprovalUnavailable as error:
+            refusal = approval_unavailable(verdict, gateway, self.id, str(error))
+            yield from self.refuse(refusal, "denied", str(error))
+            return False
+        except ApprovalNotUsable as error:
+            refusal = approval_not_usable(verdict, self.id, str(error))
+            yield from self.refuse(refusal, "denied", str(error))
+            return False
+        except ClientGone:
+            self.outcome = ApprovalState.CANCELLED.value
+            raise
+        finally:
+            self.held = self.surroundings.monotonic() - started
+        answer = hold.answer
+        if answer is None:
+            yield from self.refuse(approval_waits(hold.approval, self.id), "pending")
+        elif answer.state is ApprovalState.APPROVED:
+            return True
+        else:
+            refusal = not_approved(hold.approval, answer, self.id)
+            yield from self.refuse(refusal, answer.state.value)
+        return False
+
+    def _approval(self, point: DecisionPoint, verdict: Verdict) -> Approval:
         assert self.request is not None
-        gateway = point.gateway
-        approval = Approval(
+        gateway, terms = point.gateway, verdict.terms
+        return Approval(
             id=f"apv_{self.id.replace('-', '')}",
             gateway=gateway.name,
             request=self.request,
@@ -250,61 +218,21 @@ class _Exchange:
             verdict=verdict,
             fingerprint=fingerprint(gateway.name, self.request),
             created=self.surroundings.now(),
-            timeout=gateway.approval_timeout,
+            timeout=gateway.approval_timeout if terms.timeout is None else terms.timeout,
+            roles=terms.roles,
+            revision=gateway.revision,
         )
-        started = self.surroundings.monotonic()
-        try:
-            self.answer = answer = yield from self._ask(approval)
-        except ApprovalUnavailable as error:
-            refusal = approval_unavailable(verdict, gateway.name, self.id, str(error))
-            yield from self.refuse(refusal, "denied", str(error))
-            return False
-        finally:
-            self.held = self.surroundings.monotonic() - started
-        if answer.state is ApprovalState.APPROVED:
-            return True
-        refusal = not_approved(approval, answer, self.id)
-        yield from self.refuse(refusal, answer.state.value)
-        return False
-
-    def _ask(self, approval: Approval) -> Generator[Command, Reply, Answer]:
-        try:
-            yield OpenApproval(approval)
-            self.approval = approval
-            answer = yield AwaitApproval(approval)
-            if not isinstance(answer, Answer):
-                raise TypeError("AwaitApproval is answered with an Answer")
-        except BaseException as error:
-            nobody_was_asked = self.approval is None and isinstance(error, ApprovalUnavailable)
-            if not (nobody_was_asked or isinstance(error, GeneratorExit)):
-                # INVARIANT: a question whose request is gone must not stay answerable.
-                self.approval = approval
-                self.answer = Answer(state=ApprovalState.CANCELLED)
-                self.outcome = ApprovalState.CANCELLED.value
-                # A withdrawal that fails must not hide why there was one.
-                with suppress(Exception):
-                    yield WithdrawApproval(approval)
-            raise
-        return answer
 
     def _judged_again(self, point: DecisionPoint, held: Verdict) -> Verdict:
         assert self.request is not None
         verdict = point.decide(self.request, self.surroundings.now())
         if verdict.applied is Decision.DENY:
             return verdict
-        return Verdict(
-            decision=held.decision,
-            applied=Decision.ALLOW,
-            rule=held.rule,
-            reason=held.reason,
-            judgements=held.judgements,
-            connector=held.connector,
-        )
+        return replace(held, applied=Decision.ALLOW)
 
-    def _forward(self, point: DecisionPoint) -> Enforcement:
+    def _forward(self, point: DecisionPoint, verdict: Verdict) -> Enforcement:
         request = self.request
         assert request is not None
-        assert self.verdict is not None
         yield PrepareRecord()
         bound = point.connector_for(request.scheme, request.host, request.port)
         outbound = request
@@ -318,14 +246,21 @@ class _Exchange:
                     if not isinstance(secret, Secret):
                         raise TypeError("ResolveCredential is answered with a Secret")
                     outbound = placement.fill(request, secret)
+        yield from self.metering.take(verdict, self.time)
+        # INVARIANT: whoever activates a kill switch after this finds the request by its `Forward`.
+        now = self.point()
+        if now.stopped_by(verdict) is not None:
+            self.verdict = stopped = now.decide(request, self.surroundings.now())
+            yield from self.refuse(denied(stopped, now.gateway.name, self.id), "denied")
+            return
+        self.metering.left = True
         started = self.surroundings.monotonic()
         try:
-            status = yield Forward(outbound, bound, self.id)
+            status = yield Forward(outbound, bound, self.id, verdict)
         finally:
             self.upstream = self.surroundings.monotonic() - started
-        decision = self.verdict.decision
-        approved = self.approval is not None and decision is Decision.REQUIRE_APPROVAL
-        self.outcome = "forwarded" if approved else _PASSED[decision]
+        approved = self.hold is not None and verdict.decision is Decision.REQUIRE_APPROVAL
+        self.outcome = "forwarded" if approved else _PASSED[verdict.decision]
         if isinstance(status, int):
             self.status = status
 
@@ -366,6 +301,7 @@ class _Exchange:
             return refusal
 
     def record(self) -> TrafficRecord:
+        hold = self.hold if self.hold is not None and self.hold.opened else None
         return TrafficRecord(
             id=self.id,
             time=self.time,
@@ -375,8 +311,8 @@ class _Exchange:
             verdict=self.verdict,
             outcome=self.outcome,
             status=self.status,
-            approval_id=self.approval.id if self.approval else None,
-            approval_state=self.answer.state if self.answer else None,
+            approval=hold.approval if hold else None,
+            answer=hold.answer if hold else None,
             judge_seconds=self.judged,
             hold_seconds=self.held,
             upstream_seconds=self.upstream,

@@ -12,6 +12,8 @@
     ├── UpstreamError            nothing was sent, or no answer came back (502)
     │   └── AddressRefused       the address guard refused every address of a name
     ├── ApprovalUnavailable      there is nobody to ask
+    ├── ApprovalNotUsable        an approval that is unknown, used, expired, or for another request
+    ├── ExchangeKilled           a kill switch ended a request that had been sent
     └── ClientGone               the client went away while its request was held
 
 Each is caught by name somewhere; everything else that is raised inside the path of a request is a
@@ -22,10 +24,12 @@ from __future__ import annotations
 
 __all__ = [
     "AddressRefused",
+    "ApprovalNotUsable",
     "ApprovalUnavailable",
     "ClientGone",
     "ConfigError",
     "CredentialError",
+    "ExchangeKilled",
     "OpaqueBody",
     "PluginError",
     "RequestRejected",
@@ -81,6 +85,14 @@ class AddressRefused(UpstreamError):
 
 class ApprovalUnavailable(TameflareError):
     """An approval is required and nobody can be asked."""
+
+
+class ApprovalNotUsable(TameflareError):
+    """An approval cannot be used for this request: unknown, for another one, used, or expired."""
+
+
+class ExchangeKilled(TameflareError):
+    """A kill switch ended a request that had been sent already."""
 
 
 class ClientGone(TameflareError):

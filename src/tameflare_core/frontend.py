@@ -6,66 +6,35 @@ A driver keeps for itself only what its engine does: `ReadBody`, `Forward` and `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import anyio
+from anyio import to_thread
 
-from tameflare_core.approval import Answer, Approval, ApprovalState
-from tameflare_core.enforcement import (
+from tameflare_core.approvals import Approvals, AsyncApprovals
+from tameflare_core.commands import (
+    AskStatus,
     AwaitApproval,
     Command,
+    GiveBackUsage,
     OpenApproval,
     PrepareRecord,
     Record,
     Reply,
+    ReserveUsage,
     ResolveCredential,
+    SettleUsage,
+    TakeUsage,
     WithdrawApproval,
 )
-from tameflare_core.errors import ApprovalUnavailable, CredentialError
+from tameflare_core.errors import CredentialError
 from tameflare_core.record import TrafficRecord
+from tameflare_core.usage import LocalUsage, UsageMeter
 from tameflare_core.vault.references import CredentialReference, CredentialSource
 from tameflare_core.vault.secret import Secret
 
-__all__ = [
-    "Approver",
-    "AsyncApprover",
-    "AsyncNobodyToAsk",
-    "AsyncServices",
-    "Credentials",
-    "NobodyToAsk",
-    "Recorder",
-    "Services",
-]
-
-_NOBODY = "this gateway has no terminal and no control plane"
-
-
-class Approver(Protocol):
-    """Asks a human, and blocks while they think."""
-
-    def open(self, approval: Approval) -> None:
-        """Put the question; raise `ApprovalUnavailable` when nobody can be asked."""
-
-    def wait(self, approval: Approval) -> Answer:
-        """Block until the answer, `approval.timeout` seconds at the most."""
-
-    def withdraw(self, approval: Approval) -> None:
-        """Take the question back."""
-
-
-class AsyncApprover(Protocol):
-    """Asks a human; `wait` may be cancelled."""
-
-    async def open(self, approval: Approval) -> None:
-        """Put the question; raise `ApprovalUnavailable` when nobody can be asked."""
-
-    async def wait(self, approval: Approval) -> Answer:
-        """Wait for the answer; the caller sees to the timeout."""
-
-    async def withdraw(self, approval: Approval) -> None:
-        """Take the question back."""
+__all__ = ["AsyncServices", "Credentials", "Recorder", "Services"]
 
 
 class Recorder(Protocol):
@@ -76,46 +45,6 @@ class Recorder(Protocol):
 
     def record(self, record: TrafficRecord) -> None:
         """Keep a record."""
-
-
-class NobodyToAsk:
-    """The approver of a frontend that has none: every question is refused.
-
-    Args:
-        why: the reason, for the agent.
-    """
-
-    def __init__(self, why: str = _NOBODY) -> None:
-        self._why = why
-
-    def open(self, approval: Approval) -> None:
-        raise ApprovalUnavailable(self._why)
-
-    def wait(self, approval: Approval) -> Answer:
-        raise ApprovalUnavailable(self._why)
-
-    def withdraw(self, approval: Approval) -> None:
-        pass
-
-
-class AsyncNobodyToAsk:
-    """`NobodyToAsk` for an event loop.
-
-    Args:
-        why: the reason, for the agent.
-    """
-
-    def __init__(self, why: str = _NOBODY) -> None:
-        self._why = why
-
-    async def open(self, approval: Approval) -> None:
-        raise ApprovalUnavailable(self._why)
-
-    async def wait(self, approval: Approval) -> Answer:
-        raise ApprovalUnavailable(self._why)
-
-    async def withdraw(self, approval: Approval) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +73,19 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Carries out the common commands, blocking."""
+    """Carries out the common commands, blocking.
 
-    approver: Approver
+    Attributes:
+        approvals: who is asked.
+        recorder: keeps traffic records.
+        credentials: looks up what is injected.
+        usage: counts what limits are about.
+    """
+
+    approvals: Approvals
     recorder: Recorder
     credentials: Credentials
+    usage: UsageMeter = field(default_factory=LocalUsage)
 
     def carry_out(self, command: Command) -> Reply:
         """Do what `command` says and return its reply.
@@ -157,24 +94,35 @@ class Services:
             Exception: whatever the service raises; the driver throws it into the generator.
         """
         match command:
-            case OpenApproval(approval):
-                self.approver.open(approval)
-            case AwaitApproval(approval):
-                return self.approver.wait(approval)
+            case OpenApproval():
+                return self.approvals.open(command)
+            case AwaitApproval():
+                return self.approvals.wait(command)
             case WithdrawApproval(approval):
-                self.approver.withdraw(approval)
+                self.approvals.withdraw(approval)
+            case AskStatus():
+                # Nobody is sent away with an approval here.
+                return None
             case _:
-                return _carry_out_at_once(command, self.recorder, self.credentials)
+                return _carry_out_at_once(command, self)
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsyncServices:
-    """Carries out the common commands without blocking the event loop."""
+    """Carries out the common commands without blocking the event loop.
 
-    approver: AsyncApprover
+    Attributes:
+        approvals: who is asked.
+        recorder: keeps traffic records.
+        credentials: looks up what is injected.
+        usage: counts what limits are about.
+    """
+
+    approvals: AsyncApprovals
     recorder: Recorder
     credentials: Credentials
+    usage: UsageMeter = field(default_factory=LocalUsage)
 
     async def carry_out(self, command: Command) -> Reply:
         """Do what `command` says and return its reply.
@@ -183,28 +131,48 @@ class AsyncServices:
             Exception: whatever the service raises; the driver throws it into the generator.
         """
         match command:
-            case OpenApproval(approval):
-                await self.approver.open(approval)
-            case AwaitApproval(approval):
-                with anyio.move_on_after(approval.timeout):
-                    return await self.approver.wait(approval)
-                await self.approver.withdraw(approval)
-                return Answer(state=ApprovalState.EXPIRED)
+            case OpenApproval():
+                return await self.approvals.open(command)
+            case AwaitApproval():
+                return await self.approvals.wait(command)
             case WithdrawApproval(approval):
-                await self.approver.withdraw(approval)
+                await self.approvals.withdraw(approval)
+            case AskStatus(approval_id):
+                return self.approvals.status(approval_id)
+            case ReserveUsage() | TakeUsage() | GiveBackUsage() | SettleUsage() if (
+                self.usage.blocks
+            ):
+                return await to_thread.run_sync(_count, command, self.usage)
             case _:
-                return _carry_out_at_once(command, self.recorder, self.credentials)
+                return _carry_out_at_once(command, self)
         return None
 
 
-def _carry_out_at_once(command: Command, recorder: Recorder, credentials: Credentials) -> Reply:
+def _carry_out_at_once(command: Command, services: Services | AsyncServices) -> Reply:
     match command:
         case PrepareRecord():
-            recorder.prepare()
+            services.recorder.prepare()
         case ResolveCredential(reference):
-            return credentials.resolve(reference)
+            return services.credentials.resolve(reference)
         case Record(record):
-            recorder.record(record)
+            services.recorder.record(record)
+        case ReserveUsage() | TakeUsage() | GiveBackUsage() | SettleUsage():
+            return _count(command, services.usage)
         case _:
             raise TypeError(f"`{type(command).__name__}` is the driver's own to carry out")
+    return None
+
+
+def _count(
+    command: ReserveUsage | TakeUsage | GiveBackUsage | SettleUsage, usage: UsageMeter
+) -> Reply:
+    match command:
+        case ReserveUsage(request_id, charges, now):
+            return usage.reserve(request_id, charges, now)
+        case TakeUsage(request_id, charges, now):
+            usage.take(request_id, charges, now)
+        case GiveBackUsage(request_id):
+            usage.give_back(request_id)
+        case SettleUsage(request_id):
+            usage.settle(request_id)
     return None

@@ -15,6 +15,7 @@ from tameflare_core.patterns import ActionPattern, PatternIndex
 
 __all__ = [
     "ID_PREFIX",
+    "NO_KILL_SWITCHES",
     "REASON_LENGTH",
     "KillScope",
     "KillScopeKind",
@@ -239,3 +240,7 @@ def _age(switch: KillSwitch) -> tuple[datetime, str]:
 
 def _oldest(*switches: KillSwitch | None) -> KillSwitch | None:
     return min((one for one in switches if one is not None), key=_age, default=None)
+
+
+NO_KILL_SWITCHES = KillSwitches()
+"""Nothing is stopped."""

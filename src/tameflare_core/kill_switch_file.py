@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from tameflare_core.errors import OpaqueBody, TameflareError
+from tameflare_core.folders import data_folder
 from tameflare_core.kill_switch import (
+    NO_KILL_SWITCHES,
     REASON_LENGTH,
     KillScope,
     KillScopeKind,
@@ -46,6 +49,11 @@ class KillSwitchFile:
         self._lock = threading.Lock()
         self._known: tuple[_Version, KillSwitches] | None = None
 
+    @classmethod
+    def of_user(cls) -> Self:
+        """The file that every gateway of this user looks at."""
+        return cls(data_folder() / KILL_SWITCH_FILE)
+
     def current(self) -> KillSwitches:
         """What is active now, at the cost of one look at the file's status.
 
@@ -54,7 +62,7 @@ class KillSwitchFile:
         try:
             version = self._version()
         except FileNotFoundError:
-            return _NONE
+            return NO_KILL_SWITCHES
         except OSError as error:
             return _everything(error)
         known = self._known
@@ -121,7 +129,7 @@ class KillSwitchFile:
         try:
             document = parse_json(read_private(self.path))
         except FileNotFoundError:
-            return _NONE
+            return NO_KILL_SWITCHES
         except OpaqueBody:
             document = None
         match document:
@@ -147,9 +155,6 @@ class KillSwitchFile:
             raise TameflareError(
                 f"{self.path}: {error}: everything is stopped until `tf unkill --all`"
             ) from None
-
-
-_NONE = KillSwitches()
 
 
 def _everything(error: OSError | ValueError) -> KillSwitches:

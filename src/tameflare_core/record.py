@@ -6,14 +6,21 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from tameflare_core.approval import ApprovalState
+from tameflare_core.approval import Answer, Approval, ApprovalState
 from tameflare_core.decision import Verdict
+from tameflare_core.policy.fields import risk_score
 from tameflare_core.request import OutboundRequest
 
 __all__ = ["Outcome", "TrafficRecord"]
 
 type Outcome = str
-"""`forwarded`, `denied`, `rejected`, `failed`, or the state of the approval that refused it."""
+"""What was done with a request.
+
+`forwarded`; `would_deny` or `would_hold` when it passed because of the enforcement level; `denied`;
+`rejected`; `failed`; `abandoned` when its client went away; `killed` when a kill switch ended it;
+`pending` when its client does not wait for the approval; `answered` when it asked the gateway
+itself; or the state of the approval that refused it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +36,8 @@ class TrafficRecord:
         verdict: how; None when it was rejected before.
         outcome: what was done.
         status: the status that the client got; None when it went away.
-        approval_id, approval_state: of the approval, if one was asked.
+        approval: what was asked, if it was asked.
+        answer: how that ended; None while the client does not wait for it.
         judge_seconds, hold_seconds, upstream_seconds: where the time went; the last until the
             response's head.
         error: what failed, in one sentence.
@@ -43,12 +51,27 @@ class TrafficRecord:
     verdict: Verdict | None
     outcome: Outcome
     status: int | None
-    approval_id: str | None = None
-    approval_state: ApprovalState | None = None
+    approval: Approval | None = None
+    answer: Answer | None = None
     judge_seconds: float = 0.0
     hold_seconds: float = 0.0
     upstream_seconds: float = 0.0
     error: str | None = None
+
+    @property
+    def approval_id(self) -> str | None:
+        """The approval that was asked, or that a grant came from."""
+        grant = self.answer.grant if self.answer else None
+        if grant is not None:
+            return grant.approval_id
+        return self.approval.id if self.approval else None
+
+    @property
+    def approval_state(self) -> ApprovalState | None:
+        """How the approval ended, or that it is pending; None when none was asked."""
+        if self.approval is None:
+            return None
+        return self.answer.state if self.answer else ApprovalState.PENDING
 
     def to_json(self) -> str:
         """One JSON object on one line."""
@@ -68,6 +91,7 @@ class TrafficRecord:
                     "name": judgement.action.name,
                     "access": judgement.action.access.value,
                     "risk": judgement.action.risk.value,
+                    "risk_score": risk_score(judgement.action),
                     "categories": sorted(judgement.action.categories),
                     "resource": dict(judgement.action.resource),
                     "decision": judgement.decision.value,
@@ -80,14 +104,24 @@ class TrafficRecord:
             "reason": verdict.reason if verdict else None,
             "outcome": self.outcome,
             "status": self.status,
-            "approval_id": self.approval_id,
-            "approval_state": self.approval_state.value if self.approval_state else None,
+            **self._approval(),
             "judge_ms": round(self.judge_seconds * 1000, 3),
             "hold_ms": round(self.hold_seconds * 1000, 1),
             "upstream_ms": round(self.upstream_seconds * 1000, 3),
             "error": self.error,
         }
         return _encode(document)
+
+    def _approval(self) -> dict[str, object]:
+        answer = self.answer
+        grant = answer.grant if answer else None
+        return {
+            "approval_id": self.approval_id,
+            "approval_state": self.approval_state.value if self.approval_state else None,
+            "approval_by": answer.by if answer else None,
+            "grant_id": grant.id if grant else None,
+            "grant_expires": grant.expires.isoformat(timespec="milliseconds") if grant else None,
+        }
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

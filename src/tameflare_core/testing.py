@@ -20,7 +20,7 @@ is answered with nothing needs no `>>`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -28,8 +28,8 @@ from textwrap import dedent
 from typing import Final, Literal, Self
 
 from tameflare_core.approval import Answer, Approval
+from tameflare_core.commands import Command, Enforcement, OpenApproval, Opened, Reply
 from tameflare_core.config.document import GatewayConfig
-from tameflare_core.enforcement import Command, Enforcement, Reply
 from tameflare_core.gateway import Gateway
 from tameflare_core.plugins import load_plugins
 from tameflare_core.record import TrafficRecord
@@ -44,6 +44,7 @@ __all__ = [
     "Transcript",
     "fixed_surroundings",
     "gateway_from",
+    "opened",
 ]
 
 FIXED_TIME: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -94,9 +95,9 @@ class Transcript:
         self._lines.append(f"  << {_named(yielded)}")
         return self
 
-    def __rshift__(self, reply: Reply | Exception) -> Self:
-        """Answer the command taken last; an exception is thrown at it."""
-        self._reply = reply
+    def __rshift__(self, reply: Reply | Exception | Callable[[Command], Reply]) -> Self:
+        """Answer the command taken last; an exception is thrown at it, a function is asked."""
+        self._reply = reply(self.commands[-1]) if callable(reply) else reply
         self._lines.append(f"  >> {reply!r}")
         return self
 
@@ -121,6 +122,12 @@ class Transcript:
             return END
         self.commands.append(command)
         return command
+
+
+def opened(command: Command) -> Opened:
+    """The reply to `OpenApproval` of a frontend that asks, and holds the request."""
+    assert isinstance(command, OpenApproval)
+    return Opened(command.approval)
 
 
 def _named(what: Expected) -> str:

@@ -56,7 +56,13 @@ class UsageMeter(Protocol):
     A meter may be shared by gateways and stand in a database. Its methods may then block, and
     whatever they raise is a refusal of the request. Charges of one request add up: those with one
     key, and those of several calls.
+
+    Attributes:
+        blocks: whether its methods may block, as those of a database do; they are then called in a
+            thread of their own where there is an event loop.
     """
+
+    blocks: bool
 
     def reserve(
         self, request_id: str, charges: Sequence[Charge], now: datetime
@@ -147,6 +153,8 @@ class LocalUsage:
         max_counters: how many counters may hold something at a time.
         max_entries: how many entries there may be in all of them.
     """
+
+    blocks = False
 
     def __init__(
         self, *, max_counters: int = _MAX_COUNTERS, max_entries: int = _MAX_ENTRIES

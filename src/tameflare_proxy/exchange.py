@@ -13,8 +13,7 @@ from collections.abc import Callable
 
 import anyio
 
-from tameflare_core.decision import Refusal
-from tameflare_core.enforcement import (
+from tameflare_core.commands import (
     AwaitApproval,
     Command,
     Enforcement,
@@ -23,9 +22,11 @@ from tameflare_core.enforcement import (
     ReadBody,
     Refuse,
     Reply,
-    enforce,
 )
-from tameflare_core.errors import ClientGone
+from tameflare_core.decision import Refusal
+from tameflare_core.enforcement import enforce
+from tameflare_core.errors import ClientGone, ExchangeKilled
+from tameflare_core.kill_switch import KillSwitch
 from tameflare_core.request import OutboundRequest
 from tameflare_proxy.served import ServedGateway
 
@@ -43,7 +44,7 @@ class Exchange:
 
     def __init__(self, served: ServedGateway, read: Callable[[], OutboundRequest]) -> None:
         self._services = served.services
-        self._generator: Enforcement = enforce(read, lambda: served.point, served.surroundings)
+        self._generator: Enforcement = enforce(read, served.point, served.surroundings)
         self._hold: anyio.CancelScope | None = None
         self._step = asyncio.Lock()
         self.gone = False
@@ -61,6 +62,15 @@ class Exchange:
     async def fail(self, error: Exception) -> None:
         """Run on with the news that it did not come."""
         await self._run(lambda: self._generator.throw(error))
+
+    async def kill(self, switch: KillSwitch) -> None:
+        """End it because a kill switch stops it, if it has been sent and not been answered."""
+        async with self._step:
+            if isinstance(self.command, Forward):
+                error = ExchangeKilled(
+                    f"kill switch `{switch.scope}` ({switch.by}): {switch.reason}"
+                )
+                await self._run_to_lane(lambda: self._generator.throw(error))
 
     async def abandon(self) -> None:
         """End it because its client went away; afterwards nothing of it is under way any more."""

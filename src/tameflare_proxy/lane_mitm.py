@@ -30,8 +30,10 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.tls import TlsData
 
 from tameflare_core.canonical import canonical_host
-from tameflare_core.enforcement import Forward, ReadBody
+from tameflare_core.commands import Forward, ReadBody
+from tameflare_core.decision import Verdict
 from tameflare_core.errors import RequestRejected, UpstreamError
+from tameflare_core.kill_switch import KillSwitch
 from tameflare_core.request import Body
 from tameflare_proxy import flow_adapter
 from tameflare_proxy.authentication import token_required
@@ -134,6 +136,7 @@ class UniversalLane:
         deadline = asyncio.get_running_loop().call_later(
             self._first_request_seconds, connection.end_unless_used
         )
+        served.carried.add(connection)
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
@@ -142,6 +145,7 @@ class UniversalLane:
             await serving
             raise
         finally:
+            served.carried.discard(connection)
             deadline.cancel()
             await connection.abandon()
 
@@ -182,6 +186,20 @@ class _Connection(server.LiveConnectionHandler):
     def end_unless_used(self) -> None:
         """Close the connection if no request has come yet."""
         if not self._used:
+            self.end()
+
+    async def kill(self, stopped_by: Callable[[Verdict], KillSwitch | None]) -> None:
+        """End the connection if something is under way on it that a kill switch stops."""
+        ended = False
+        for exchange in tuple(self._exchanges):
+            command = exchange.command
+            switch = stopped_by(command.verdict) if isinstance(command, Forward) else None
+            if switch is not None:
+                ended = True
+                await exchange.kill(switch)
+        # What has been answered may still be streaming, or be a WebSocket.
+        streams = tuple(self._http.streams.values())
+        if ended or any(_is_stopped(stream, stopped_by) for stream in streams):
             self.end()
 
     async def abandon(self) -> None:
@@ -267,7 +285,7 @@ class _Connection(server.LiveConnectionHandler):
     async def _dial(self, upstream: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         assert upstream.address is not None
         host, port = upstream.address[0], upstream.address[1]
-        bound = self._served.point.connector_for(*_origin(upstream))
+        bound = self._served.point().connector_for(*_origin(upstream))
         allow_private = bound is not None and bound.allow_private_network
         return await self._lane.dial(host, port, allow_private=allow_private)
 
@@ -283,7 +301,7 @@ class _Connection(server.LiveConnectionHandler):
     async def _tls_start_server(self, data: TlsData) -> None:
         upstream = cast("Server", data.conn)
         assert upstream.address is not None
-        bound = self._served.point.connector_for(*_origin(upstream))
+        bound = self._served.point().connector_for(*_origin(upstream))
         # An HTTP/1 client is never bridged to HTTP/2; an HTTP/2 one may end on HTTP/1.
         offered = [b"h2", b"http/1.1"] if data.context.client.alpn == b"h2" else [b"http/1.1"]
         host = upstream.sni = upstream.address[0]
@@ -351,6 +369,7 @@ class _Connection(server.LiveConnectionHandler):
         if isinstance(exchange.command, Forward):
             expects = flow.request.headers.get("expect", "").lower() == "100-continue"
             flow_adapter.apply(flow, exchange.command.request)
+            stream.verdict = exchange.command.verdict
             flow.request.stream = stream.has_body and stream.collected is None
             if expects and flow.request.stream:
                 # The engine answers this with 100 and takes it out.
@@ -371,6 +390,11 @@ class _Connection(server.LiveConnectionHandler):
         "responseheaders": _response_headers,
         "error": _error,
     }
+
+
+def _is_stopped(stream: object, stopped_by: Callable[[Verdict], KillSwitch | None]) -> bool:
+    verdict = stream.verdict if isinstance(stream, Stream) else None
+    return verdict is not None and stopped_by(verdict) is not None
 
 
 def _origin(upstream: Server) -> tuple[str, str, int]:

@@ -152,10 +152,10 @@ class Listener:
         )
 
     def _refused_destination(self, served: ServedGateway, host: str, port: int) -> Refusal | None:
-        verdict = served.point.decide_destination(host, port)
+        verdict = served.point().decide_destination(host, port)
         if verdict is None:
             return None
-        gateway = served.point.gateway.name
+        gateway = served.point().gateway.name
         refusal = denied(verdict, gateway, served.surroundings.new_id())
         served.services.recorder.record(
             TrafficRecord(

@@ -16,8 +16,8 @@ from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as http_hooks
 
 from tameflare_core.body import MAX_INSPECTED
-from tameflare_core.decision import Refusal
-from tameflare_core.enforcement import Forward, ReadBody
+from tameflare_core.commands import Forward, ReadBody
+from tameflare_core.decision import Refusal, Verdict
 from tameflare_core.errors import RequestRejected
 from tameflare_core.refusals import internal_error
 from tameflare_core.request import OutboundRequest
@@ -48,6 +48,7 @@ class Stream(HttpStream):
         gone: whether the client went away.
         has_body: whether a body follows the head.
         collected: the body, when it was collected to be judged.
+        verdict: how it was judged, once it is forwarded.
         closes: whether the client asked for the connection to be closed.
     """
 
@@ -61,6 +62,7 @@ class Stream(HttpStream):
         self.gone = False
         self.has_body = False
         self.collected: bytes | None = None
+        self.verdict: Verdict | None = None
         self.closes = False
 
     def read(self) -> OutboundRequest:

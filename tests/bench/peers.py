@@ -54,7 +54,7 @@ async def origin(folder: Path) -> None:
 
 
 async def gateway(folder: Path, port: str) -> None:
-    from tameflare_core.frontend import AsyncNobodyToAsk
+    from tameflare_core.approvals import AsyncNobodyToAsk
     from tameflare_core.plugins import load_plugins
     from tameflare_core.testing import gateway_from
     from tameflare_core.traffic_log import TrafficLog

@@ -8,7 +8,7 @@ import pytest
 
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.hosting import env_credentials, hosted, hosted_beside
-from tameflare_core.frontend import AsyncNobodyToAsk
+from tameflare_core.approvals import AsyncNobodyToAsk
 from tameflare_core.testing import MemoryRecorder, gateway_from
 from tests.cli.harness import CONFIG
 

@@ -12,9 +12,10 @@ import pytest
 
 from tameflare_cli.mcp_stdio import StdioFrontend
 from tameflare_core.approval import Answer, Approval, ApprovalState
+from tameflare_core.approvals import AsyncApprovals
 from tameflare_core.body import MAX_INSPECTED
 from tameflare_core.builtin.mcp_answers import ERROR_CODE
-from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.current_point import CurrentPoint
 from tameflare_core.errors import ApprovalUnavailable, UpstreamError
 from tameflare_core.frontend import AsyncServices, Credentials
 from tameflare_core.testing import MemoryRecorder, gateway_from
@@ -72,9 +73,9 @@ class Session:
         self._send, self._receive = anyio.create_memory_object_stream[bytes | None](100)
         self.frontend = StdioFrontend(
             url="https://files.stdio.invalid/",
-            point=DecisionPoint(gateway_from(CONFIG)),
+            point=CurrentPoint(gateway_from(CONFIG)),
             services=AsyncServices(
-                approver=self.asked,
+                approvals=AsyncApprovals(self.asked),
                 recorder=self.recorder,
                 credentials=Credentials({}, Path.cwd()),
             ),

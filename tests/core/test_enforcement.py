@@ -11,10 +11,7 @@ import pytest
 
 from tameflare_core.action import Access, Action, Risk
 from tameflare_core.approval import Answer, Approval, ApprovalState
-from tameflare_core.connectors.base import Connector, ConnectorSettings
-from tameflare_core.connectors.matching import Origin
-from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import (
+from tameflare_core.commands import (
     AwaitApproval,
     Command,
     Enforcement,
@@ -25,10 +22,14 @@ from tameflare_core.enforcement import (
     Record,
     Refuse,
     Reply,
+    ReserveUsage,
     ResolveCredential,
     WithdrawApproval,
-    enforce,
 )
+from tameflare_core.connectors.base import Connector, ConnectorSettings
+from tameflare_core.connectors.matching import Origin
+from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.enforcement import enforce
 from tameflare_core.errors import (
     AddressRefused,
     ApprovalUnavailable,
@@ -47,6 +48,7 @@ from tameflare_core.testing import (
     Transcript,
     fixed_surroundings,
     gateway_from,
+    opened,
 )
 from tameflare_core.vault.secret import Secret
 
@@ -218,6 +220,7 @@ def test_approved_request_is_forwarded(point: DecisionPoint) -> None:
     finished = (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=ApprovalState.APPROVED, by="owner")
         << PrepareRecord
@@ -269,6 +272,7 @@ def test_request_not_approved_is_refused(
     finished = (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=state, by="owner", note="not today")
         << Refuse
@@ -287,6 +291,7 @@ def test_answer_that_is_not_final_is_refused(point: DecisionPoint) -> None:
     (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=ApprovalState.PENDING)
         << Refuse
@@ -314,6 +319,7 @@ def test_approver_that_gets_lost_withdraws_and_refuses(point: DecisionPoint) -> 
     finished = (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> ApprovalUnavailable("the control plane is gone")
         << WithdrawApproval
@@ -332,6 +338,7 @@ def test_client_gone_while_held_withdraws_the_question(
     finished = (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> ClientGone()
         << WithdrawApproval
@@ -362,6 +369,7 @@ def test_rules_changed_while_held_judge_again(point: DecisionPoint) -> None:
     finished = (
         Transcript(enforce(lambda: asked, lambda: next(points)))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=ApprovalState.APPROVED)
         << Refuse
@@ -566,6 +574,7 @@ def test_record_says_where_the_time_went(point: DecisionPoint) -> None:
     finished = (
         Transcript(enforce(lambda: asked, lambda: point, surroundings))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=ApprovalState.APPROVED)
         << PrepareRecord
@@ -582,12 +591,21 @@ def test_record_says_where_the_time_went(point: DecisionPoint) -> None:
 
 
 # Every command that can be yielded before or at a `Forward`, with the request that leads to it.
-REPLIES: dict[type[Command], Reply] = {
-    ReadBody: Body.complete(b'{"title": "t"}'),
-    AwaitApproval: Answer(state=ApprovalState.APPROVED),
-    ResolveCredential: Secret(SECRET),
-    Forward: 200,
+REPLIES: dict[type[Command], Callable[[Command], Reply]] = {
+    ReadBody: lambda _: Body.complete(b'{"title": "t"}'),
+    OpenApproval: opened,
+    AwaitApproval: lambda _: Answer(state=ApprovalState.APPROVED),
+    ResolveCredential: lambda _: Secret(SECRET),
+    Forward: lambda _: 200,
+    ReserveUsage: lambda _: frozenset(),
 }
+
+
+def reply_to(command: Command) -> Reply:
+    reply = REPLIES.get(type(command))
+    return None if reply is None else reply(command)
+
+
 THROWN: list[Exception] = [
     ValueError("anything"),
     RuntimeError(),
@@ -607,13 +625,13 @@ def after(steps: Enforcement, wanted: type[Command], act: Callable[[], Command])
     """Go on to the first `wanted`, `act` there, and collect what is yielded from then on."""
     command = next(steps)
     while not isinstance(command, wanted):
-        command = steps.send(REPLIES.get(type(command)))
+        command = steps.send(reply_to(command))
     rest: list[Command] = []
     try:
         command = act()
         while True:
             rest.append(command)
-            command = steps.send(REPLIES.get(type(command)))
+            command = steps.send(reply_to(command))
     except StopIteration:
         return rest
 
@@ -647,6 +665,7 @@ def test_error_at_withdrawal_never_leads_to_forward(point: DecisionPoint, error:
     finished = (
         transcript(point, request(*MERGE))
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> ClientGone()
         << WithdrawApproval
@@ -681,6 +700,7 @@ def test_secret_in_a_path_is_neither_asked_about_nor_recorded(point: DecisionPoi
     finished = (
         transcript(point, asked)
         << OpenApproval
+        >> opened
         << AwaitApproval
         >> Answer(state=ApprovalState.DENIED)
         << Refuse

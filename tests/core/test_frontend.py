@@ -7,16 +7,17 @@ import anyio
 import pytest
 
 from tameflare_core.approval import Answer, Approval, ApprovalState, fingerprint
-from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import AwaitApproval, OpenApproval, ReadBody, ResolveCredential
-from tameflare_core.errors import ApprovalUnavailable, CredentialError
-from tameflare_core.frontend import (
-    AsyncNobodyToAsk,
-    AsyncServices,
-    Credentials,
-    NobodyToAsk,
-    Services,
+from tameflare_core.approvals import Approvals, AsyncApprovals, AsyncNobodyToAsk, NobodyToAsk
+from tameflare_core.commands import (
+    AwaitApproval,
+    OpenApproval,
+    ReadBody,
+    Reply,
+    ResolveCredential,
 )
+from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.errors import ApprovalUnavailable, CredentialError
+from tameflare_core.frontend import AsyncServices, Credentials, Services
 from tameflare_core.plugins import load_plugins
 from tameflare_core.request import OutboundRequest
 from tameflare_core.testing import (
@@ -29,6 +30,7 @@ from tameflare_core.testing import (
 from tameflare_core.vault.references import CredentialReference
 
 CREDENTIALS = Credentials(load_plugins(entry_points=False).credential_sources, Path())
+REST = {"recorder": MemoryRecorder(), "credentials": CREDENTIALS}
 
 
 @pytest.fixture(scope="module")
@@ -64,27 +66,31 @@ class Silent:
         self.withdrawn.append(approval)
 
 
+async def asked_and_awaited(services: AsyncServices, approval: Approval) -> Reply:
+    await services.carry_out(OpenApproval(approval))
+    return await services.carry_out(AwaitApproval(approval))
+
+
 def test_unanswered_question_expires_and_is_withdrawn(approval: Approval) -> None:
     silent = Silent()
-    services = AsyncServices(approver=silent, recorder=MemoryRecorder(), credentials=CREDENTIALS)
+    services = AsyncServices(
+        approvals=AsyncApprovals(silent), recorder=MemoryRecorder(), credentials=CREDENTIALS
+    )
     soon = replace(approval, timeout=0.01)
-    assert anyio.run(services.carry_out, AwaitApproval(soon)) == Answer(state=ApprovalState.EXPIRED)
+    assert anyio.run(asked_and_awaited, services, soon) == Answer(state=ApprovalState.EXPIRED)
     assert silent.withdrawn == [soon]
 
 
 def test_answer_is_passed_on(approval: Approval) -> None:
     answer = Answer(state=ApprovalState.APPROVED, by="owner")
-    recorder = MemoryRecorder()
-    blocking = Services(
-        approver=ScriptedApprover(answer), recorder=recorder, credentials=CREDENTIALS
-    )
+    blocking = Services(approvals=Approvals(ScriptedApprover(answer)), **REST)
     waiting = AsyncServices(
-        approver=AsyncScriptedApprover(answer), recorder=recorder, credentials=CREDENTIALS
+        approvals=AsyncApprovals(AsyncScriptedApprover(answer)),
+        **REST,
     )
     blocking.carry_out(OpenApproval(approval))
     assert blocking.carry_out(AwaitApproval(approval)) == answer
-    anyio.run(waiting.carry_out, OpenApproval(approval))
-    assert anyio.run(waiting.carry_out, AwaitApproval(approval)) == answer
+    assert anyio.run(asked_and_awaited, waiting, approval) == answer
 
 
 def test_nobody_to_ask_says_why(approval: Approval) -> None:
@@ -95,12 +101,16 @@ def test_nobody_to_ask_says_why(approval: Approval) -> None:
 
 
 def test_drivers_own_command_is_not_carried_out() -> None:
-    services = Services(approver=NobodyToAsk(), recorder=MemoryRecorder(), credentials=CREDENTIALS)
+    services = Services(
+        approvals=Approvals(NobodyToAsk()), recorder=MemoryRecorder(), credentials=CREDENTIALS
+    )
     with pytest.raises(TypeError, match="`ReadBody` is the driver's own"):
         services.carry_out(ReadBody(1))
 
 
 def test_unknown_credential_scheme_is_an_error() -> None:
-    services = Services(approver=NobodyToAsk(), recorder=MemoryRecorder(), credentials=CREDENTIALS)
+    services = Services(
+        approvals=Approvals(NobodyToAsk()), recorder=MemoryRecorder(), credentials=CREDENTIALS
+    )
     with pytest.raises(CredentialError, match="no credential source `other:`"):
         services.carry_out(ResolveCredential(CredentialReference("other", "x")))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from tameflare_core.approval import ApprovalState
+from tameflare_core.approval import Answer, Approval, ApprovalState, Grant
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.record import TrafficRecord
 from tameflare_core.request import Body, OutboundRequest
@@ -32,6 +33,26 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
         headers=[("Content-Type", "application/json"), ("Authorization", "Bearer header-secret")],
         body=Body.complete(b'{"title": "body-secret"}'),
     )
+    approval = Approval(
+        id="apv_1",
+        gateway="agent",
+        request=request,
+        shown_url="",
+        verdict=point.decide(request, FIXED_TIME),
+        fingerprint="",
+        created=FIXED_TIME,
+        timeout=60,
+    )
+    grant = Grant(
+        id="grt_1",
+        approval_id="apv_0",
+        gateway="agent",
+        revision="",
+        subjects=frozenset(),
+        by="ada",
+        created=FIXED_TIME,
+        expires=FIXED_TIME + timedelta(hours=1),
+    )
     line = TrafficRecord(
         id="0190",
         time=FIXED_TIME,
@@ -41,8 +62,8 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
         verdict=point.decide(request, FIXED_TIME),
         outcome="forwarded",
         status=201,
-        approval_id="apv_1",
-        approval_state=ApprovalState.APPROVED,
+        approval=approval,
+        answer=Answer(state=ApprovalState.APPROVED, by="ada", grant=grant),
         judge_seconds=0.0000254,
         hold_seconds=12.34,
         upstream_seconds=0.1234567,
@@ -64,6 +85,7 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
                 "name": "github.issue.create",
                 "access": "write",
                 "risk": "medium",
+                "risk_score": 40,
                 "categories": ["messaging"],
                 "resource": {"owner": "o", "repo": "r"},
                 "decision": "require_approval",
@@ -76,8 +98,11 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
         " (permissions[0])",
         "outcome": "forwarded",
         "status": 201,
-        "approval_id": "apv_1",
+        "approval_id": "apv_0",
         "approval_state": "approved",
+        "approval_by": "ada",
+        "grant_id": "grt_1",
+        "grant_expires": "2026-01-01T13:00:00.000+00:00",
         "judge_ms": 0.025,
         "hold_ms": 12340.0,
         "upstream_ms": 123.457,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tameflare_core.approval import Answer, Approval, ApprovalState
+from tameflare_core.commands import Enforcement, PrepareRecord, ReadBody, Refuse
 from tameflare_core.decision import Decision, Refusal, Rule, RuleKind, Verdict
-from tameflare_core.enforcement import Enforcement, PrepareRecord, ReadBody, Refuse
 from tameflare_core.errors import ConfigError
 from tameflare_core.request import Body, OutboundRequest
 from tameflare_core.testing import (

@@ -146,6 +146,17 @@ class Origin:
         with self._changed:
             assert self._changed.wait_for(lambda: self.connections >= count, DEADLINE)
 
+    def closed(self, index: int, *, within: float) -> bool:
+        """Whether the peer closes the connection of a request that has arrived, within seconds."""
+        connection = self.requests[index].socket
+        connection.settimeout(within)
+        try:
+            return connection.recv(1) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
     def _accept(self) -> None:
         while True:
             try:

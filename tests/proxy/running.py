@@ -7,9 +7,11 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +19,7 @@ from typing import Any, Self
 import h11
 
 from tameflare_core.approval import Answer, Approval, ApprovalState
+from tameflare_core.kill_switch import NO_KILL_SWITCHES, KillScope, KillSwitch, KillSwitches
 from tameflare_core.plugins import load_plugins
 from tameflare_core.record import TrafficRecord
 from tameflare_core.testing import gateway_from
@@ -110,6 +113,7 @@ class RunningGateway:
         key.chmod(0o600)
         self.records = Records()
         self.humans = Humans()
+        self.kill_switches = NO_KILL_SWITCHES
         self.authority = Authority.load_or_create(folder / "authority")
         self._document = document
         self._limits = limits or Limits(drain_seconds=0.05)
@@ -151,6 +155,7 @@ class RunningGateway:
                 approver=self.humans,
                 recorder=self.records,
                 authority=self.authority,
+                kill_switches=lambda: self.kill_switches,
                 limits=self._limits,
             )
             async with self.server:
@@ -160,6 +165,14 @@ class RunningGateway:
             if not self._ready.done():
                 self._ready.set_exception(error)
             raise
+
+    def kill(self, scope: str) -> float:
+        """Activate a kill switch; return when that was, on the clock of `time.monotonic`."""
+        switch = KillSwitch.new(
+            KillScope.parse(scope), reason="an incident", by="ada", at=datetime.now(UTC)
+        )
+        self.kill_switches = KillSwitches([*self.kill_switches, switch])
+        return time.monotonic()
 
     @property
     def client_context(self) -> ssl.SSLContext:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tameflare_core.approval import Answer, Approval, ApprovalState
-from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import Forward, ReadBody
+from tameflare_core.approvals import AsyncApprovals
+from tameflare_core.commands import Forward, ReadBody
+from tameflare_core.current_point import CurrentPoint
 from tameflare_core.errors import RequestRejected, UpstreamError
 from tameflare_core.frontend import AsyncServices, Credentials
 from tameflare_core.request import Body, OutboundRequest
@@ -56,12 +57,12 @@ def recorder() -> MemoryRecorder:
 def exchange(recorder, tmp_path: Path) -> Callable[..., Exchange]:
     def begin(method: str, path: str, approver: Any = None, body: Body | None = None) -> Exchange:
         services = AsyncServices(
-            approver=approver or AsyncScriptedApprover(APPROVED),
+            approvals=AsyncApprovals(approver or AsyncScriptedApprover(APPROVED)),
             recorder=recorder,
             credentials=Credentials({}, tmp_path),
         )
         served = ServedGateway(
-            point=DecisionPoint(gateway_from(DOCUMENT, folder=tmp_path)),
+            point=CurrentPoint(gateway_from(DOCUMENT, folder=tmp_path)),
             services=services,
             token_digest=b"",
             surroundings=fixed_surroundings(),

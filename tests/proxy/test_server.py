@@ -18,11 +18,11 @@ PROMPT = 2.0
 """Seconds that are far less than any of the gateway's own time limits."""
 
 
-def held(gateway, origin) -> Client:
+def held(gateway, origin, path: str = MERGE) -> Client:
     client = Client(gateway)
     client.connect(f"localhost:{origin.port}")
     client.start_tls()
-    client.send(head(origin, "PUT", MERGE, "Content-Length: 0"))
+    client.send(head(origin, "PUT", path, "Content-Length: 0"))
     return client
 
 
@@ -65,7 +65,7 @@ def test_holds_beyond_the_limit_are_refused(start_gateway, origin) -> None:
     gateway = start_gateway(origin.port, limits=Limits(held=1, drain_seconds=0.05))
     with held(gateway, origin) as first:
         asked = gateway.humans.wait_asked()
-        with held(gateway, origin) as second:
+        with held(gateway, origin, "/api/v3/repos/o/r/pulls/2/merge") as second:
             problem = second.got("PUT").problem
             assert problem["type"].endswith("/approval-unavailable")
         gateway.humans.answer(asked, ApprovalState.DENIED)

@@ -45,10 +45,9 @@ def kill(
 
       tf kill 'action:github.*.delete' --reason "until we know why"
     """
-    from tameflare_core.folders import data_folder
-    from tameflare_core.kill_switch_file import KILL_SWITCH_FILE, KillSwitchFile
+    from tameflare_core.kill_switch_file import KillSwitchFile
 
-    file = KillSwitchFile(data_folder() / KILL_SWITCH_FILE)
+    file = KillSwitchFile.of_user()
     if not show:
         _activate(file, scope, reason, as_json=as_json)
     elif scope is None and reason is None:

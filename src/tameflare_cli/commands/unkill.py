@@ -36,12 +36,11 @@ def unkill(
 
       tf unkill --all
     """
-    from tameflare_core.folders import data_folder
-    from tameflare_core.kill_switch_file import KILL_SWITCH_FILE, KillSwitchFile
+    from tameflare_core.kill_switch_file import KillSwitchFile
 
     if everything and which is not None:
         raise CommandFailed(ExitCode.USAGE, "`--all` stands alone")
-    file = KillSwitchFile(data_folder() / KILL_SWITCH_FILE)
+    file = KillSwitchFile.of_user()
     ended = file.deactivate_all() if everything else _end(file, which)
     if not ended:
         what = "no kill switch is active" if which is None else f"`{one_line(which)}` is not active"

@@ -20,29 +20,23 @@ import anyio
 import httpcore
 import httpx
 
-from tameflare_core.config.document import GatewayConfig
-from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import (
-    Command,
-    Enforcement,
-    Forward,
-    ReadBody,
-    Refuse,
-    Reply,
-    enforce,
-)
-from tameflare_core.errors import ClientGone
-from tameflare_core.folders import state_folder
-from tameflare_core.frontend import (
+from tameflare_core.approvals import (
+    Approvals,
     Approver,
+    AsyncApprovals,
     AsyncApprover,
     AsyncNobodyToAsk,
-    AsyncServices,
-    Credentials,
     NobodyToAsk,
-    Recorder,
-    Services,
 )
+from tameflare_core.commands import Command, Enforcement, Forward, ReadBody, Refuse, Reply
+from tameflare_core.config.document import GatewayConfig
+from tameflare_core.current_point import CurrentPoint
+from tameflare_core.decision_point import DecisionPoint
+from tameflare_core.enforcement import enforce
+from tameflare_core.errors import ClientGone
+from tameflare_core.folders import state_folder
+from tameflare_core.frontend import AsyncServices, Credentials, Recorder, Services
+from tameflare_core.kill_switch_file import KillSwitchFile
 from tameflare_core.plugins import Plugins, load_plugins
 from tameflare_core.traffic_log import TrafficLog
 from tameflare_core.transports.dialling import Pools, async_pool, pool
@@ -106,11 +100,11 @@ class EnforcingTransport(httpx.BaseTransport):
         """
         point, credentials = _loaded(path, plugins)
         services = Services(
-            approver=approver or NobodyToAsk(_NOBODY),
+            approvals=Approvals(approver or NobodyToAsk(_NOBODY)),
             recorder=recorder or _default_recorder(),
             credentials=credentials,
         )
-        return cls(lambda: point, services)
+        return cls(point, services)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         upload = Upload(cast(httpx.SyncByteStream, request.stream))
@@ -203,11 +197,11 @@ class AsyncEnforcingTransport(httpx.AsyncBaseTransport):
         """
         point, credentials = _loaded(path, plugins)
         services = AsyncServices(
-            approver=approver or AsyncNobodyToAsk(_NOBODY),
+            approvals=AsyncApprovals(approver or AsyncNobodyToAsk(_NOBODY)),
             recorder=recorder or _default_recorder(),
             credentials=credentials,
         )
-        return cls(lambda: point, services)
+        return cls(point, services)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         upload = AsyncUpload(cast(httpx.AsyncByteStream, request.stream))
@@ -272,10 +266,11 @@ class AsyncEnforcingTransport(httpx.AsyncBaseTransport):
             await each.aclose()
 
 
-def _loaded(path: str | Path, plugins: Plugins | None) -> tuple[DecisionPoint, Credentials]:
+def _loaded(path: str | Path, plugins: Plugins | None) -> tuple[CurrentPoint, Credentials]:
     plugins = plugins or load_plugins()
     gateway = GatewayConfig.from_file(path).bind(plugins)
-    return DecisionPoint(gateway), Credentials(plugins.credential_sources, gateway.folder)
+    point = CurrentPoint(gateway, KillSwitchFile.of_user().current)
+    return point, Credentials(plugins.credential_sources, gateway.folder)
 
 
 def _default_recorder() -> Recorder:

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from tameflare_core.builtin.mcp_answers import ERROR_CODE, reworded_for_client
+from tameflare_core.commands import Record, Refuse
 from tameflare_core.decision import Refusal
 from tameflare_core.decision_point import DecisionPoint
-from tameflare_core.enforcement import Record, Refuse, enforce
+from tameflare_core.enforcement import enforce
 from tameflare_core.errors import OpaqueBody
 from tameflare_core.request import Body, OutboundRequest
 from tameflare_core.testing import Transcript, fixed_surroundings, gateway_from

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from tameflare_core.approval import Answer, Approval, ApprovalState
+from tameflare_core.approvals import AsyncApprover
 from tameflare_core.errors import ApprovalUnavailable
-from tameflare_core.frontend import AsyncApprover
 from tameflare_core.record import TrafficRecord
 from tameflare_core.testing import AsyncScriptedApprover, MemoryRecorder
 from tameflare_core.transports.httpx import AsyncEnforcingTransport
