@@ -99,6 +99,24 @@ def test_enter_and_other_words_ask_again(agent: Callable[..., Screen]) -> None:
     shown.wait_for("status 403")
 
 
+def test_approval_for_a_time_asks_no_more(agent: Callable[..., Screen], standin: Standin) -> None:
+    shown = agent("for n in (1, 1, 2): ask('DELETE', f'/things/{n}')")
+    shown.wait_for("for a [t]ime")
+    for typed in ("t 25h\n", "t soon\n"):
+        shown.wait_for(ASKED)
+        shown.type(typed)
+        shown.wait_for("`t 1h` to let the same action on the same resource pass")
+    shown.wait_for(ASKED)
+    shown.type("t 2h\n")
+    shown.wait_for("approved, and the same action on the same resource until")
+    shown.wait_for("status 200")
+    shown.wait_for("status 200")
+    assert "/things/2" in shown.wait_for(ASKED), "another resource is asked about"
+    shown.type("d\n")
+    shown.wait_for("status 403")
+    assert len(standin.requests) == 2
+
+
 def test_end_of_file_denies(agent: Callable[..., Screen]) -> None:
     shown = agent("ask('DELETE', '/things/1')")
     shown.wait_for(ASKED)

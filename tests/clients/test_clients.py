@@ -169,7 +169,7 @@ def test_client_is_allowed_denied_and_held(
     terminal = screen(*TF, "run", "--", *program(script), address)
     terminal.wait_for("allowed 200\n")
     terminal.wait_for("denied 403\n")
-    question = terminal.wait_for("[a]pprove once or [d]eny?")
+    question = terminal.wait_for("[d]eny?")
     calls = [path for _, path in provider.answers]
     assert provider.held in question
     assert f"POST {standin.url}{calls[-1]}" in question
@@ -193,7 +193,7 @@ def test_denied_hold_reaches_the_client_with_its_note(
     issues = f"{standin.url}{SITE}/issues"
     curl = ["curl", "--silent", "--json", '{"title":"x"}', issues]
     terminal = screen(*TF, "run", "--", *curl)
-    terminal.wait_for("[a]pprove once or [d]eny?")
+    terminal.wait_for("[d]eny?")
     terminal.type("d not today\n")
     assert "not today" in terminal.wait_for('"hint"')
     assert terminal.exit_status() == 0

@@ -212,7 +212,7 @@ def test_delete_is_an_action_of_its_own(server: Server, tf: Run) -> None:
 def test_held_push_is_asked_about_once(server: Server, screen: Open, size: int) -> None:
     new = server.commit("more", os.urandom(size))
     terminal = screen(*TF, *run("-C", "clone", "push", "origin", "HEAD:refs/heads/held"))
-    question = terminal.wait_for("[a]pprove once or [d]eny?")
+    question = terminal.wait_for("[d]eny?")
     assert "github.git.push" in question
     assert "ref=heads/held" in question
     assert new in question
