@@ -82,17 +82,23 @@ def test_table_of_specificity_is_true(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "part"),
+    ("name", "heading", "part"),
     [
-        ("## Top level", None),
-        ("## Connectors", "_Connector"),
-        ("### `actions`", "_NamedAction"),
-        ("## Permissions", "_Permission"),
-        ("## Approval", "_Approval"),
+        ("configuration", "## Top level", None),
+        ("configuration", "## Connectors", "ConnectorPart"),
+        ("configuration", "### `actions`", "NamedActionPart"),
+        ("configuration", "## Permissions", "PermissionPart"),
+        ("configuration", "## Approval", "ApprovalPart"),
+        ("policies", "## Policy", "PolicyPart"),
+        ("policies", "### Scope", "ScopePart"),
+        ("policies", "### Rule", "PolicyRulePart"),
+        ("policies", "## Limits", "LimitPart"),
     ],
 )
-def test_reference_has_every_key_of_the_configuration(heading: str, part: str | None) -> None:
-    page = (ROOT / "docs" / "reference" / "configuration.md").read_text("utf-8")
+def test_reference_has_every_key_of_the_configuration(
+    name: str, heading: str, part: str | None
+) -> None:
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text("utf-8")
     section = re.split(r"^#", page.split(f"\n{heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
     rows = re.findall(r"^\| `(\w+)` \|[^|]+\| (.*?) \|", section, re.MULTILINE)
     schema = GatewayConfig.model_json_schema()
