@@ -97,7 +97,7 @@ class DecisionPoint:
         if request.body.state is not BodyState.UNREAD:
             return False
         bound = self.connector_for(request.scheme, request.host, request.port)
-        if bound is None or self._stopped(bound, request.host) is not None:
+        if bound is None or self._killed(bound) is not None:
             return False
         if needs_body(bound.connector, request):
             return True
@@ -121,12 +121,13 @@ class DecisionPoint:
             # Nothing about the path decides, so it need not have one reading either.
             return self._unowned(request.host, f"{request.scheme}://{request.authority}")
         try:
-            stopped = self._stopped(bound, request.host)
-            if stopped is not None:
-                return self._stopped_verdict(stopped, bound, request)
+            killed = self._killed(bound)
+            if killed is not None:
+                return self._killed_verdict(killed, bound, request)
+            blocked = self._blocked_host(request.host)
             tables = self._tables[bound.id]
             judgements = tuple(
-                self._judge(tables, action, request, now)
+                self._judge(tables, action, request, now, blocked)
                 for action in actions_of(bound.connector, request)
             )
             if request.method == "TRACE":
@@ -181,17 +182,19 @@ class DecisionPoint:
             return url
         return f"{url}?{request.query if path == request.path else '…'}"
 
-    def _stopped(self, bound: BoundConnector | None, host: str) -> _Stop | None:
-        """What stops every request to a destination, whatever it says."""
-        switches, gateway = self.kill_switches, self.gateway
-        if switches:
-            switch = (
-                switches.for_gateway(gateway.name)
-                if bound is None
-                else switches.for_connector(gateway.name, bound.id, bound.connector.type)
-            )
-            if switch is not None:
-                return _killed(switch)
+    def _killed(self, bound: BoundConnector | None) -> _Stop | None:
+        """The kill switch on every request to a connector, or to where there is none."""
+        switches, name = self.kill_switches, self.gateway.name
+        if not switches:
+            return None
+        if bound is None:
+            switch = switches.for_gateway(name)
+        else:
+            switch = switches.for_connector(name, bound.id, bound.connector.type)
+        return None if switch is None else _killed_by(switch)
+
+    def _blocked_host(self, host: str) -> _Stop | None:
+        gateway = self.gateway
         if gateway.blocked_categories:
             for category in sorted(gateway.host_categories.of(host)):
                 place = gateway.blocked_categories.get(category)
@@ -200,22 +203,22 @@ class DecisionPoint:
                     return _Stop(rule, f"{host} is in the blocked category `{category}`")
         return None
 
-    def _stopped_verdict(
-        self, stopped: _Stop, bound: BoundConnector, request: OutboundRequest
+    def _killed_verdict(
+        self, killed: _Stop, bound: BoundConnector, request: OutboundRequest
     ) -> Verdict:
         actions = readable_actions(bound.connector, request)
         return Verdict(
             decision=Decision.DENY,
-            applied=self._applied(stopped),
-            rule=stopped.rule,
-            reason=stopped.reason,
-            judgements=tuple(map(stopped.judgement, actions)),
+            applied=Decision.DENY,
+            rule=killed.rule,
+            reason=killed.reason,
+            judgements=tuple(map(killed.judgement, actions)),
             connector=bound.id,
         )
 
     def _unowned(self, host: str, destination: str) -> Verdict:
         try:
-            stopped = self._stopped(None, host)
+            stopped = self._killed(None) or self._blocked_host(host)
         except Exception as error:  # noqa: BLE001  # classifiers may raise anything
             return _failed(error, None)
         if stopped is None:
@@ -228,13 +231,20 @@ class DecisionPoint:
         )
 
     def _judge(
-        self, tables: Tables, action: Action, request: OutboundRequest, now: datetime
+        self,
+        tables: Tables,
+        action: Action,
+        request: OutboundRequest,
+        now: datetime,
+        blocked: _Stop | None,
     ) -> Judgement:
         gateway = self.gateway
         if self.kill_switches:
             switch = self.kill_switches.for_action(action.name)
             if switch is not None:
-                return _killed(switch).judgement(action)
+                return _killed_by(switch).judgement(action)
+        if blocked is not None:
+            return blocked.judgement(action)
         if gateway.blocked_categories:
             for category in sorted(action.categories):
                 place = gateway.blocked_categories.get(category)
@@ -330,7 +340,7 @@ class _Stop:
         return Judgement(action=action, decision=Decision.DENY, rule=self.rule, reason=self.reason)
 
 
-def _killed(switch: KillSwitch) -> _Stop:
+def _killed_by(switch: KillSwitch) -> _Stop:
     rule = Rule(kind=RuleKind.KILL_SWITCH, id=switch.id, pattern=str(switch.scope))
     return _Stop(rule, f"stopped by kill switch `{switch.scope}` ({switch.by}): {switch.reason}")
 
