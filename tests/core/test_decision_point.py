@@ -21,8 +21,11 @@ from tameflare_core.decision import Decision, RuleKind, Verdict
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import OpaqueBody, RequestRejected
 from tameflare_core.hookspecs import hookimpl
+from tameflare_core.host_categories import HostClassifier
 from tameflare_core.injection.placement import Header
+from tameflare_core.kill_switch import KillScope, KillSwitch, KillSwitches
 from tameflare_core.request import Body, BodyState, OutboundRequest
+from tameflare_core.respond_async import STATUS_HOST
 from tameflare_core.testing import FIXED_TIME, gateway_from
 
 ALLOW, ASK, DENY = Decision.ALLOW, Decision.REQUIRE_APPROVAL, Decision.DENY
@@ -318,6 +321,175 @@ def test_judging_leaves_no_trace() -> None:
     body = Body.complete(b'{"state":"closed"}')
     one = request("PATCH", f"{GITHUB}/repos/o/r/issues/1", body=body)
     assert POINT.decide(one, FIXED_TIME) == POINT.decide(one, datetime(2030, 1, 1, tzinfo=UTC))
+
+
+# Kill switches
+
+
+def killed(point: DecisionPoint, *scopes: str) -> DecisionPoint:
+    switches = [
+        KillSwitch.new(KillScope.parse(scope), reason="why", by="ada", at=FIXED_TIME)
+        for scope in scopes
+    ]
+    return point.with_kill_switches(KillSwitches(switches))
+
+
+def test_killed_request_still_names_its_actions() -> None:
+    merge = request("PUT", f"{GITHUB}/repos/o/r/pulls/1/merge")
+    verdict = killed(POINT, "org").decide(merge, FIXED_TIME)
+    assert [action.name for action in verdict.actions] == ["github.pr.merge"]
+    assert verdict.reason == "stopped by kill switch `org` (ada): why"
+    assert verdict.connector == "github"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/repos//o", Body.absent()),
+        ("PATCH", "/repos/o/r/issues/1", Body.unread()),
+        ("PATCH", "/repos/o/r/issues/1", Body.oversize()),
+    ],
+)
+def test_killed_request_need_not_be_readable(method: str, path: str, body: Body) -> None:
+    point = killed(POINT, "connector:github")
+    own = request(method, GITHUB + path, body=body)
+    assert not point.needs_body(own)
+    verdict = point.decide(own, FIXED_TIME)
+    assert (verdict.decision, verdict.rule.kind) == (DENY, RuleKind.KILL_SWITCH)
+
+
+def test_kill_switch_on_one_of_several_actions_denies_all() -> None:
+    verdict = killed(POINT, "action:scripted.b.*").decide(
+        request("POST", "https://scripted.example/a/b"), FIXED_TIME
+    )
+    assert (verdict.decision, verdict.rule.kind) == (DENY, RuleKind.KILL_SWITCH)
+    assert [judged.rule.kind for judged in verdict.judgements] != [RuleKind.KILL_SWITCH] * 2
+
+
+def test_what_was_judged_before_is_found_by_a_new_kill_switch() -> None:
+    merge = POINT.decide(request("GET", f"{GITHUB}/repos/o/r"), FIXED_TIME)
+    unowned = POINT.decide(request("GET", "https://nobody.example/"), FIXED_TIME)
+    assert POINT.stopped_by(merge) is None
+    for scope, stops in [
+        ("org", (True, True)),
+        ("gateway:agent", (True, True)),
+        ("gateway:other", (False, False)),
+        ("connector:github", (True, False)),
+        ("action:github.repo.*", (True, False)),
+        ("action:github.pr.*", (False, False)),
+    ]:
+        point = killed(POINT, scope)
+        assert (point.stopped_by(merge) is not None, point.stopped_by(unowned) is not None) == stops
+
+
+# Hosts
+
+
+class Classified(HostClassifier):
+    categories = frozenset({"dump"})
+
+    def classify(self, host: str) -> frozenset[str]:
+        if host == "raises.example":
+            raise ZeroDivisionError("a secret detail")
+        return self.categories if host.startswith("dump.") else frozenset()
+
+    @staticmethod
+    @hookimpl
+    def register_host_classifiers() -> list[HostClassifier]:
+        return [Classified()]
+
+
+def classified(level: str = "enforce") -> DecisionPoint:
+    return DecisionPoint(
+        gateway_from(
+            f"""
+            version: 1
+            gateway: agent
+            enforcement: {level}
+            connectors: [{{type: generic, id: own, hosts: [dump.example, raises.example]}}]
+            permissions: [{{connector: own, action: "http.*", decision: allow}}]
+            blocked_categories: [dump]
+            """,
+            extra=[Classified],
+        )
+    )
+
+
+@pytest.mark.parametrize("host", ["dump.example", "dump.nobody.example"])
+def test_blocked_host_is_denied_whoever_owns_it(host: str) -> None:
+    verdict = classified().decide(request("GET", f"https://{host}/"), FIXED_TIME)
+    assert (verdict.decision, verdict.rule.pattern) == (DENY, "dump")
+    assert verdict.reason == f"{host} is in the blocked category `dump`"
+
+
+@pytest.mark.parametrize("host", ["raises.example"])
+@pytest.mark.parametrize("level", ["enforce", "soft", "monitor"])
+def test_classifier_that_raises_is_a_denial(host: str, level: str) -> None:
+    verdict = classified(level).decide(request("GET", f"https://{host}/"), FIXED_TIME)
+    assert (verdict.applied, verdict.rule.kind) == (DENY, RuleKind.ERROR)
+    assert "secret" not in verdict.reason
+
+
+def test_blocked_host_is_refused_before_anything_is_sent_to_it() -> None:
+    refused = classified().decide_destination("dump.nobody.example", 443)
+    assert refused is not None
+    assert refused.rule.kind is RuleKind.BLOCKED_CATEGORY
+    assert classified("monitor").decide_destination("dump.nobody.example", 443) is None
+    assert classified("soft").decide_destination("dump.nobody.example", 443) is not None
+
+
+def test_gateways_own_name_is_no_destination_to_refuse() -> None:
+    assert POINT.decide_destination(STATUS_HOST, 443) is None
+
+
+# Policies
+
+
+POLICED = DecisionPoint(
+    gateway_from("""
+        version: 1
+        gateway: agent
+        connectors: [{type: github}]
+        permissions: [{connector: github, action: "github.*", decision: allow}]
+        policies:
+          - name: titles
+            scope: {actions: [github.issue.create]}
+            rules:
+              - name: urgent
+                when: {field: params.title, op: starts_with, value: URGENT}
+                decision: require_approval
+          - name: calls
+            scope: {actions: [github.repo.get]}
+            rules: [{name: few, limit: {requests: 1, within: 1m}, decision: deny}]
+    """)
+)
+
+
+def test_body_is_read_where_a_policy_looks_at_it() -> None:
+    assert POLICED.needs_body(request("POST", f"{GITHUB}/repos/o/r/issues", body=Body.unread()))
+    assert not POLICED.needs_body(request("PUT", f"{GITHUB}/repos/o/r/topics", body=Body.unread()))
+    issues = request("POST", f"{GITHUB}/repos/o/r/issues")
+    for title, decision in (("URGENT: x", ASK), ("x", ALLOW)):
+        body = Body.complete(json.dumps({"title": title}).encode())
+        own = OutboundRequest.from_url(
+            "POST", issues.url, headers=[("content-type", "application/json")], body=body
+        )
+        assert POLICED.decide(own, FIXED_TIME).decision is decision
+
+
+def test_body_that_cannot_be_read_counts_as_what_the_policy_looks_for() -> None:
+    own = request("POST", f"{GITHUB}/repos/o/r/issues", body=Body.oversize())
+    assert POLICED.decide(own, FIXED_TIME).decision is not ALLOW
+
+
+def test_verdict_over_a_limit_is_the_rules() -> None:
+    verdict = POLICED.decide(request("GET", f"{GITHUB}/repos/o/r"), FIXED_TIME)
+    (charge,) = verdict.charges
+    assert verdict.decision is ALLOW
+    over = POLICED.with_usage(verdict, {charge})
+    assert (over.decision, over.applied, over.rule.pattern) == (DENY, DENY, "calls/few")
+    assert over.charges == verdict.charges
+    assert POLICED.with_usage(verdict, set()) == verdict
 
 
 # Anything at all

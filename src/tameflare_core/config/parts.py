@@ -148,7 +148,7 @@ class PolicyApprovalPart(Part):
     """What a policy asks of an approval."""
 
     timeout: _Timeout | None = None
-    roles: Annotated[tuple[Role, ...] | None, Field(min_length=1)] = None
+    roles: tuple[Role, ...] | None = None
 
 
 class LimitPart(Part):
@@ -177,7 +177,7 @@ class PolicyPart(Part):
 
     name: Annotated[str, Field(pattern=_NAME)]
     scope: ScopePart = ScopePart()
-    rules: Annotated[tuple[PolicyRulePart, ...], Field(min_length=1)]
+    rules: tuple[PolicyRulePart, ...]
 
 
 class GatewayPart(Part):

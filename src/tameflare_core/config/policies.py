@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator, Sequence
 
 from tameflare_core.config.parts import (
@@ -23,6 +24,7 @@ from tameflare_core.yaml_source import Place
 __all__ = ["PolicyReader"]
 
 _MAX_WINDOW = 31 * 86_400
+_MOST_LISTED = 10
 
 
 class PolicyReader:
@@ -58,6 +60,8 @@ class PolicyReader:
             if policy.name in seen:
                 self._problem((*place, "name"), f"two policies are called `{policy.name}`")
             seen.add(policy.name)
+            if not policy.rules:
+                self._problem((*place, "rules"), "write one rule or more")
             scope = self._scope(policy.scope, (*place, "scope"))
             if scope is not None:
                 yield from self._rules_of(policy, scope, place)
@@ -155,12 +159,8 @@ class PolicyReader:
                     continue
             field = rest.partition(".")[0]
             if about and all(names is not None and field not in names for names in known):
-                told = sorted(set().union(*(names for names in known if names is not None)))
-                self._problem(
-                    place,
-                    f"no action that the policy is about has `{name}`; there are: "
-                    + ", ".join(f"`{kind}.{each}`" for each in told),
-                )
+                told = set().union(*(names for names in known if names is not None))
+                self._problem(place, _unknown_field(kind, field, told))
 
     def _limit(self, part: LimitPart, place: Place) -> UsageLimit | None:
         try:
@@ -195,6 +195,21 @@ class PolicyReader:
             self._problem((*place, "decision"), "a limit that allows has no effect")
         if part.approval is not None and part.decision is not Decision.REQUIRE_APPROVAL:
             self._problem((*place, "approval"), "only a rule with `require_approval` asks for one")
+        if part.approval is not None and part.approval.roles == ():
+            self._problem(
+                (*place, "approval", "roles"), "nobody could answer: name a role, or none"
+            )
+
+
+def _unknown_field(kind: str, field: str, known: set[str]) -> str:
+    message = f"no action that the policy is about has `{kind}.{field}`"
+    nearest = difflib.get_close_matches(field, known, n=1)
+    if nearest:
+        return f"{message}: did you mean `{kind}.{nearest[0]}`?"
+    if not known:
+        return f"{message}, nor any other `{kind}`"
+    listed = ", ".join(f"`{kind}.{name}`" for name in sorted(known)[:_MOST_LISTED])
+    return f"{message}; there are: {listed}" + (", …" if len(known) > _MOST_LISTED else "")
 
 
 def _terms(part: PolicyRulePart) -> ApprovalTerms:
