@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tameflare_core.body import MAX_INSPECTED
+from tameflare_core.changes import Change, changes
+from tameflare_core.considered import ActionConsidered, consider
 from tameflare_core.decision import Decision, Verdict
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.errors import OpaqueBody, RequestRejected
@@ -52,6 +54,8 @@ class Explanation:
         url: its URL as it may be shown, without a secret that is part of its path.
         connector: the id of the connector that owns the destination.
         verdict: None when the request is rejected.
+        considered: every rule that was considered; only where an account is asked for.
+        changes: what would change the verdict; the same.
     """
 
     id: Json = None
@@ -60,6 +64,8 @@ class Explanation:
     url: str | None = None
     connector: str | None = None
     verdict: Verdict | None = field(default=None)
+    considered: tuple[ActionConsidered, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """The answer as a JSON object, its keys in the documented order."""
@@ -86,14 +92,26 @@ class Explanation:
             "reason": verdict.reason if verdict else None,
         }
 
+    def account(self) -> dict[str, object]:
+        """The answer with everything that was considered."""
+        return {
+            **self.document(),
+            "applied": self.verdict.applied.value if self.verdict else Decision.DENY.value,
+            "considered": [each.document() for each in self.considered],
+            "changes": [change.document() for change in self.changes],
+        }
 
-def explain(point: DecisionPoint, asked: Asked, now: datetime) -> Explanation:
+
+def explain(
+    point: DecisionPoint, asked: Asked, now: datetime, *, account: bool = False
+) -> Explanation:
     """Judge what was asked about; nothing that goes wrong is raised.
 
     Args:
         point: the gateway's decision point.
         asked: the request.
         now: the time that rules refer to.
+        account: whether to say as well what was considered, and what would change the verdict.
     """
     request: OutboundRequest | None = None
     url: str | None = None
@@ -122,7 +140,15 @@ def explain(point: DecisionPoint, asked: Asked, now: datetime) -> Explanation:
         return Explanation(
             id=asked.id, error=message, request=request, url=url, connector=connector
         )
-    return Explanation(id=asked.id, request=request, url=url, connector=connector, verdict=verdict)
+    return Explanation(
+        id=asked.id,
+        request=request,
+        url=url,
+        connector=connector,
+        verdict=verdict,
+        considered=consider(point, request, verdict, now) if account else (),
+        changes=changes(point, request, verdict, now) if account else (),
+    )
 
 
 def read_line(line: bytes, number: int) -> Asked | Explanation:

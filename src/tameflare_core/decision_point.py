@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -137,6 +137,27 @@ class DecisionPoint:
             raise
         except Exception as error:  # noqa: BLE001  # connectors may raise anything
             return _failed(error, bound.id)
+
+    def decide_actions(
+        self, connector: str, actions: Iterable[Action], request: OutboundRequest, now: datetime
+    ) -> Verdict:
+        """Judge actions that were named before, as those of a traffic record.
+
+        Args:
+            connector: the id of the connector that owns the destination of `request`.
+            actions: at least one.
+            request: what is known of the request.
+            now: the time that rules refer to.
+        """
+        try:
+            tables = self._tables[connector]
+            blocked = self._blocked_host(request.host)
+            return self._verdict(
+                tuple(self._judge(tables, each, request, now, blocked) for each in actions),
+                connector,
+            )
+        except Exception as error:  # noqa: BLE001  # classifiers may raise anything
+            return _failed(error, connector)
 
     def with_usage(self, verdict: Verdict, over: Collection[Charge]) -> Verdict:
         """The verdict on the same request, where some of its charges are over their limits."""

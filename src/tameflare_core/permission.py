@@ -68,6 +68,24 @@ class Permission:
             )
         )
 
+    def failed_constraint(self, action: Action) -> str:
+        """The first constraint that does not hold for `action`, in words; empty when all hold."""
+        for name, wanted, actual in (
+            ("access", self.access, action.access),
+            ("risk", self.risk, action.risk),
+        ):
+            if wanted is not None and wanted is not actual:
+                return f"{name} is {actual}"
+        if self.category is not None and self.category not in action.categories:
+            return f"it is not in category {self.category}"
+        for key, test in self._resource_tests:
+            value = action.resource.get(key)
+            if value is not None and not test.matches(value):
+                return f"{key} is {value}"
+            if value is None and not self._assumes_missing(action):
+                return f"the request does not say {key}"
+        return ""
+
     def _assumes_missing(self, action: Action) -> bool:
         # What a request does not tell cannot be ruled out, so it never loosens a verdict.
         return not action.resource_complete and self.decision is not Decision.ALLOW
@@ -85,8 +103,9 @@ class PermissionTable:
     """
 
     def __init__(self, permissions: Iterable[Permission]) -> None:
+        self._all = tuple(permissions)
         shelves: dict[str, _Shelf] = {}
-        for permission in permissions:
+        for permission in self._all:
             pattern = permission.action
             if pattern.text not in shelves:
                 shelves[pattern.text] = _Shelf(pattern)
@@ -106,14 +125,12 @@ class PermissionTable:
                     best = permission
         return best
 
-    def matching(self, action: Action) -> list[Permission]:
-        """Every rule that matches `action`, the deciding one first."""
-        found = [
-            rule
-            for shelf in self._shelves.find(action.name)
-            for rule in shelf.candidates(action)
-            if rule.admits(action)
-        ]
+    def covering(self, action_name: str) -> list[Permission]:
+        """Every rule whose pattern covers a name by its text, the most specific one first.
+
+        Those that do not match are among them, for an account of why.
+        """
+        found = [rule for rule in self._all if rule.action.covers(action_name)]
         return sorted(found, key=_rank, reverse=True)
 
 

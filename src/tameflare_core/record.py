@@ -94,6 +94,7 @@ class TrafficRecord:
                     "risk_score": risk_score(judgement.action),
                     "categories": sorted(judgement.action.categories),
                     "resource": dict(judgement.action.resource),
+                    "resource_complete": judgement.action.resource_complete,
                     "decision": judgement.decision.value,
                 }
                 for judgement in (verdict.judgements if verdict else ())

@@ -90,6 +90,10 @@ class YamlSource:
         what = _redacted(f"{key}: {message}" if key else message)
         return f"{self.name}:{line}: {what}"
 
+    def line(self, place: Place) -> int:
+        """The line of the value at `place`, from 1; of the document's first if there is none."""
+        return self._lines.get(place, 1)
+
     def _note(self, place: Place, node: yaml.Node, keys: set[str]) -> None:
         self._lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):

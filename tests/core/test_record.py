@@ -88,6 +88,7 @@ def test_record_says_what_was_judged_and_done(point: DecisionPoint) -> None:
                 "risk_score": 40,
                 "categories": ["messaging"],
                 "resource": {"owner": "o", "repo": "r"},
+                "resource_complete": True,
                 "decision": "require_approval",
             }
         ],

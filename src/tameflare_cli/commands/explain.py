@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from tameflare_cli.explanation import Asked, Explanation
     from tameflare_core.decision import Verdict
     from tameflare_core.decision_point import DecisionPoint
-    from tameflare_core.permission import Permission
-    from tameflare_core.request import OutboundRequest
 
 app = typer.Typer(add_completion=False)
+
+_MOST_RULES = 20
 
 
 @app.command()
@@ -47,10 +47,16 @@ def explain(
     data: Annotated[
         str | None, typer.Option("-d", "--data", metavar="TEXT|@FILE", help="Its body.")
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When, like 2026-01-05T10:00:00+01:00; now unless said."),
+    ] = None,
 ) -> None:
-    """Say what would happen to a request, which rule decides, and which others were considered.
+    """Say what would happen to a request, which rule decides, why each other one does not, and
+    what would change the verdict.
 
-    Nothing is sent anywhere.
+    Nothing is sent anywhere. The user's kill switches count, as they do in a gateway; what limits
+    have counted so far does not.
 
     For example:
 
@@ -62,6 +68,7 @@ def explain(
     """
     from tameflare_cli.explanation import explain as judge
     from tameflare_core.decision_point import DecisionPoint
+    from tameflare_core.kill_switch_file import KillSwitchFile
 
     if (request is None) == (batch is None):
         raise CommandFailed(
@@ -69,28 +76,40 @@ def explain(
             "name one request, or a file of them with `--batch`",
             "for example: tf explain 'GET https://api.github.com/user'",
         )
-    point = DecisionPoint(load_gateway(config))
+    now = _time(at)
+    point = DecisionPoint(load_gateway(config), KillSwitchFile.of_user().current())
     if batch is not None:
-        _answer_batch(point, batch)
+        _answer_batch(point, batch, now)
         return
     assert request is not None
-    explanation = judge(point, _asked(request, header or [], data), datetime.now(UTC))
+    explanation = judge(point, _asked(request, header or [], data), now, account=True)
     if as_json:
-        print_json(explanation.document())
+        print_json(explanation.account())
     else:
         _Account(point, explanation).print()
 
 
-def _answer_batch(point: DecisionPoint, batch: str) -> None:
+def _time(at: str | None) -> datetime:
+    if at is None:
+        return datetime.now(UTC)
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        message = f"`{one_line(at)}` is not a time with a zone like 2026-01-05T10:00:00+01:00"
+        raise CommandFailed(ExitCode.USAGE, message)
+    return time
+
+
+def _answer_batch(point: DecisionPoint, batch: str, now: datetime) -> None:
     from tameflare_cli.explanation import Explanation, read_line
     from tameflare_cli.explanation import explain as judge
 
     with _opened(batch) as lines:
         for number, line in enumerate(lines, start=1):
             asked = read_line(line, number)
-            answer = (
-                asked if isinstance(asked, Explanation) else judge(point, asked, datetime.now(UTC))
-            )
+            answer = asked if isinstance(asked, Explanation) else judge(point, asked, now)
             sys.stdout.write(json.dumps(answer.document()) + "\n")
             sys.stdout.flush()
 
@@ -153,7 +172,8 @@ class _Account:
         print_line(f"connector    {verdict.connector or 'none'}")
         print_line(f"rule         {_rule(verdict)}")
         print_line(f"enforcement  {gateway.enforcement.value}: {_done(verdict)}")
-        self._print_actions(request, verdict)
+        self._print_considered()
+        self._print_changes(verdict)
         if verdict.decision.value == "deny":
             from tameflare_core.refusals import denied
 
@@ -167,42 +187,39 @@ class _Account:
         print_row(["rejected", error], [0])
         print_line(f"hint         {rejected(RequestRejected(error), '').hint}")
 
-    def _print_actions(self, request: OutboundRequest, verdict: Verdict) -> None:
-        rules = {rule.id: rule for rule in self._point.gateway.permissions}
-        for judgement in verdict.judgements:
-            action = judgement.action
-            table = self._point.tables_of(verdict.connector or "").permissions
-            matching = [rule.id for rule in table.matching(action)]
+    def _print_considered(self) -> None:
+        from tameflare_core.policy.fields import risk_score
+
+        for each in self._explanation.considered:
+            action = each.action
             kinds = ", ".join(sorted(action.categories)) or "no category"
-            weight = f"{action.access}, risk {action.risk}, {kinds}"
+            weight = f"{action.access}, risk {action.risk} ({risk_score(action)}), {kinds}"
             print_line(f"action       {one_line(action.name)}  {weight}")
             told = [*action.resource.items(), *action.params.items()]
             if told:
                 print_line(f"               {fields(told)}")
-            if not matching:
-                print_line("               no permission matches")
-            for ident in matching:
-                part = "decides" if ident == judgement.rule.id else "gives way"
-                print_line(f"               {_permission(rules[ident])}  ({part})")
+            if not any(rule.kind == "permission" for rule in each.rules):
+                print_line("               no permission covers it")
+            for rule in each.rules[:_MOST_RULES]:
+                fate = f"{rule.outcome}: {rule.why}" if rule.why else rule.outcome
+                print_line(f"               {one_line(f'{rule.id}  {rule.text}  ({fate})')}")
+            if len(each.rules) > _MOST_RULES:
+                print_line(f"               … {len(each.rules) - _MOST_RULES} more; see --json")
+
+    def _print_changes(self, verdict: Verdict) -> None:
+        steps = self._explanation.changes
+        if not steps:
+            return
+        allowed = verdict.decision.value == "allow"
+        print_line("to end it" if allowed else "to allow it")
+        for number, step in enumerate(steps, start=1):
+            then = f"  → {step.decision}" if step.decision else ""
+            print_line(f"             {number}. {one_line(step.text)}{then}")
 
 
 def _rule(verdict: Verdict) -> str:
     rule = verdict.rule
     return one_line(f"{rule.kind} {rule.id} {rule.pattern}".rstrip())
-
-
-def _permission(rule: Permission) -> str:
-    limits = [
-        (name, value)
-        for name, value in (
-            ("access", rule.access),
-            ("risk", rule.risk),
-            ("category", rule.category),
-            *rule.resource.items(),
-        )
-        if value is not None
-    ]
-    return f"{rule.id}  {rule.action.text} {fields(limits)}".rstrip() + f" → {rule.decision}"
 
 
 def _done(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
 
 from tameflare_core.config.binding import Binding
 from tameflare_core.config.parts import GatewayPart
@@ -15,7 +16,7 @@ from tameflare_core.gateway import Gateway
 from tameflare_core.plugins import Plugins, load_plugins
 from tameflare_core.yaml_source import YamlSource
 
-__all__ = ["GatewayConfig"]
+__all__ = ["GatewayConfig", "worded"]
 
 
 class GatewayConfig(GatewayPart):
@@ -63,10 +64,7 @@ class GatewayConfig(GatewayPart):
             config = cls.model_validate(source.data)
         except ValidationError as error:
             raise ConfigError(
-                *(
-                    source.problem(item["loc"], _worded(item["type"], item["msg"]))
-                    for item in error.errors()
-                )
+                *(source.problem(item["loc"], worded(item)) for item in error.errors())
             ) from None
         config._source = source
         config._folder = folder
@@ -101,7 +99,9 @@ _WORDS = {
 }
 
 
-def _worded(kind: str, message: str) -> str:
+def worded(error: ErrorDetails) -> str:
+    """What is wrong with a value, in the words of messages to users."""
+    kind, message = error["type"], error["msg"]
     if kind == "union_tag_invalid":
         # Its own words repeat what stands there; they end with what may.
         return f"`type` is none of {message.rpartition(': ')[2]}"

@@ -19,7 +19,7 @@ from tameflare_core.decision import (
 )
 from tameflare_core.globs import Glob
 from tameflare_core.patterns import ActionPattern, PatternIndex
-from tameflare_core.policy.conditions import Condition
+from tameflare_core.policy.conditions import Condition, LeafResult
 from tameflare_core.policy.facts import ABSENT, Facts, Truth
 from tameflare_core.policy.quantities import Measure, Quantity
 from tameflare_core.usage import Charge
@@ -79,6 +79,11 @@ class UsageLimit:
     most: Quantity
     within: float
     per: Per
+
+    def __str__(self) -> str:
+        unit = f" {self.most.unit}" if self.most.unit else ""
+        what = "requests" if self.measure is None else f"{unit.strip()} {self.measure.field.name}"
+        return f"{self.most.number} {what.strip()} in {self.within:g} s per {self.per}"
 
     def amount(self, facts: Facts) -> int | Decimal | None:
         """What a request adds; None when that cannot be told."""
@@ -203,6 +208,12 @@ class PolicyTable:
             test = rule.condition.compiled(spelled=self._spelled, folded=self._folded)
             self._tests[rule.id] = test
         return test(facts)
+
+    def told(self, rule: PolicyRule, facts: Facts) -> tuple[LeafResult, ...]:
+        """What each comparison of a rule makes of `facts`, for an explanation."""
+        if rule.condition is None:
+            return ()
+        return rule.condition.told(facts, spelled=self._spelled, folded=self._folded)
 
     def _effect(
         self, rule: PolicyRule, judgement: Judgement, facts: Facts

@@ -178,17 +178,26 @@ def test_batch_is_read_from_a_file(tf: Run, folder: Path) -> None:
     assert json.loads(done.stdout)["decision"] == "allow"
 
 
-def test_json_is_the_same_document(tf: Run) -> None:
+def test_json_is_the_same_document_with_an_account(tf: Run) -> None:
     done = tf("explain", "--json", "GET https://api.github.com/user")
-    assert json.loads(done.stdout) == answers(tf, USER)[0]
+    account = json.loads(done.stdout)
+    assert {key: account.pop(key) for key in KEYS} == answers(tf, USER)[0]
+    assert list(account) == ["applied", "considered", "changes"]
+    assert account["applied"] == "allow"
+    assert account["considered"][0]["action"] == "github.user.get_self"
+    assert account["considered"][0]["rules"][0]["outcome"] == "decides"
+    assert account["changes"] == [
+        {"text": "permissions[0] removed", "decision": "require_approval"}
+    ]
 
 
 def test_human_sees_every_rule_considered(tf: Run) -> None:
     done = tf("explain", "DELETE https://api.github.com/repos/o/r")
     assert done.returncode == 0
     assert "permissions[2]  github.repo.delete → deny  (decides)" in done.stdout
-    assert "permissions[1]  github.* → require_approval  (gives way)" in done.stdout
-    assert "permissions[0]" not in done.stdout
+    assert "permissions[1]  github.* → require_approval  (gives way: " in done.stdout
+    assert "github.* access=read → allow  (does not match: access is write)" in done.stdout
+    assert "1. change permissions[2] to allow" in done.stdout or "add permission" in done.stdout
     assert "the request would be refused" in done.stdout
     assert "hint" in done.stdout
 
@@ -229,7 +238,8 @@ def test_blocked_category_decides_over_permissions(tf: Run, folder: Path) -> Non
     )
     done = tf("explain", "DELETE https://api.github.com/repos/o/r")
     assert "blocked_category blocked_categories[0] destructive" in done.stdout
-    assert "(decides)" not in done.stdout
+    assert "blocked category destructive  (decides: github.repo.delete is in it)" in done.stdout
+    assert "github.repo.delete → allow  (gives way: blocked category decides)" in done.stdout
 
 
 def test_level_says_what_would_be_done(tf: Run, folder: Path) -> None:
@@ -239,10 +249,37 @@ def test_level_says_what_would_be_done(tf: Run, folder: Path) -> None:
     assert "monitor: the request would be forwarded" in done.stdout
 
 
+def test_kill_switches_count(tf: Run) -> None:
+    tf("kill", "action:github.repo.*", "--reason", "an incident")
+    done = tf("explain", "GET https://api.github.com/repos/o/r")
+    assert "stopped by kill switch `action:github.repo.*`" in done.stdout
+    assert "an incident  (decides)" in done.stdout
+    assert "1. end kill switch action:github.repo.*: tf unkill ks_" in done.stdout
+    (answer,) = answers(tf, {**USER, "url": "https://api.github.com/repos/o/r"})
+    assert answer["rule"]["kind"] == "kill_switch"
+    tf("unkill", "--all")
+
+
+def test_time_decides_what_policies_say(tf: Run, folder: Path) -> None:
+    with (folder / "tameflare.yaml").open("a") as file:
+        file.write(
+            "policies: [{name: nights, rules: [{name: none, decision: deny, when: {field: time,"
+            ' op: time_between, value: {from: "22:00", to: "06:00", zone: UTC}}}]}]\n'
+        )
+    user = "GET https://api.github.com/user"
+    by_day = tf("explain", "--at", "2026-01-05T12:00:00+00:00", user).stdout
+    by_night = tf("explain", "--at", "2026-01-05T23:00:00+00:00", user).stdout
+    assert "allow  " in by_day
+    assert "policy nights/none when → deny  (does not match: time time_between" in by_day
+    assert "deny  github.user.get_self is denied by policy `nights/none`" in by_night
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         (),
+        ("--at", "noon", "GET https://a.example/"),
+        ("--at", "2026-01-05T12:00:00", "GET https://a.example/"),
         ("GET https://a.example/", "--batch", "-"),
         ("--batch", "absent.jsonl"),
         ("-d", "@absent", "GET https://a.example/"),
