@@ -17,19 +17,28 @@ if TYPE_CHECKING:
     from tameflare_core.approval import Answer as Answer
     from tameflare_core.approval import Approval as Approval
     from tameflare_core.approval import ApprovalState as ApprovalState
+    from tameflare_core.approval import Grant as Grant
+    from tameflare_core.approvals import Approvals as Approvals
     from tameflare_core.approvals import Approver as Approver
+    from tameflare_core.approvals import AsyncApprovals as AsyncApprovals
     from tameflare_core.approvals import AsyncApprover as AsyncApprover
     from tameflare_core.approvals import AsyncNobodyToAsk as AsyncNobodyToAsk
     from tameflare_core.approvals import NobodyToAsk as NobodyToAsk
     from tameflare_core.canonical import Ambiguity as Ambiguity
+    from tameflare_core.commands import AskStatus as AskStatus
     from tameflare_core.commands import AwaitApproval as AwaitApproval
     from tameflare_core.commands import Forward as Forward
+    from tameflare_core.commands import GiveBackUsage as GiveBackUsage
     from tameflare_core.commands import OpenApproval as OpenApproval
+    from tameflare_core.commands import Opened as Opened
     from tameflare_core.commands import PrepareRecord as PrepareRecord
     from tameflare_core.commands import ReadBody as ReadBody
     from tameflare_core.commands import Record as Record
     from tameflare_core.commands import Refuse as Refuse
+    from tameflare_core.commands import ReserveUsage as ReserveUsage
     from tameflare_core.commands import ResolveCredential as ResolveCredential
+    from tameflare_core.commands import SettleUsage as SettleUsage
+    from tameflare_core.commands import TakeUsage as TakeUsage
     from tameflare_core.commands import WithdrawApproval as WithdrawApproval
     from tameflare_core.config.document import GatewayConfig as GatewayConfig
     from tameflare_core.connectors.base import Connector as Connector
@@ -39,9 +48,12 @@ if TYPE_CHECKING:
     from tameflare_core.connectors.catalogue import CatalogueConnector as CatalogueConnector
     from tameflare_core.connectors.matching import BaseUrl as BaseUrl
     from tameflare_core.connectors.matching import Origin as Origin
+    from tameflare_core.current_point import CurrentPoint as CurrentPoint
+    from tameflare_core.decision import ApprovalTerms as ApprovalTerms
     from tameflare_core.decision import Decision as Decision
     from tameflare_core.decision import Judgement as Judgement
     from tameflare_core.decision import Refusal as Refusal
+    from tameflare_core.decision import Role as Role
     from tameflare_core.decision import Rule as Rule
     from tameflare_core.decision import RuleKind as RuleKind
     from tameflare_core.decision import Verdict as Verdict
@@ -49,10 +61,12 @@ if TYPE_CHECKING:
     from tameflare_core.enforcement import enforce as enforce
     from tameflare_core.enforcement_level import EnforcementLevel as EnforcementLevel
     from tameflare_core.errors import AddressRefused as AddressRefused
+    from tameflare_core.errors import ApprovalNotUsable as ApprovalNotUsable
     from tameflare_core.errors import ApprovalUnavailable as ApprovalUnavailable
     from tameflare_core.errors import ClientGone as ClientGone
     from tameflare_core.errors import ConfigError as ConfigError
     from tameflare_core.errors import CredentialError as CredentialError
+    from tameflare_core.errors import ExchangeKilled as ExchangeKilled
     from tameflare_core.errors import OpaqueBody as OpaqueBody
     from tameflare_core.errors import PluginError as PluginError
     from tameflare_core.errors import RequestRejected as RequestRejected
@@ -67,11 +81,16 @@ if TYPE_CHECKING:
     from tameflare_core.gateway import Gateway as Gateway
     from tameflare_core.headers import Headers as Headers
     from tameflare_core.hookspecs import hookimpl as hookimpl
+    from tameflare_core.host_categories import HostCategories as HostCategories
     from tameflare_core.host_categories import HostClassifier as HostClassifier
     from tameflare_core.injection.placement import Basic as Basic
     from tameflare_core.injection.placement import Header as Header
     from tameflare_core.injection.placement import Placement as Placement
     from tameflare_core.injection.placement import Query as Query
+    from tameflare_core.kill_switch import KillScope as KillScope
+    from tameflare_core.kill_switch import KillSwitch as KillSwitch
+    from tameflare_core.kill_switch import KillSwitches as KillSwitches
+    from tameflare_core.kill_switch_file import KillSwitchFile as KillSwitchFile
     from tameflare_core.parsers.route_table import Match as Match
     from tameflare_core.parsers.route_table import Route as Route
     from tameflare_core.parsers.route_table import RouteTable as RouteTable
@@ -89,6 +108,9 @@ if TYPE_CHECKING:
     from tameflare_core.traffic_log import TrafficLog as TrafficLog
     from tameflare_core.transports.httpx import AsyncEnforcingTransport as AsyncEnforcingTransport
     from tameflare_core.transports.httpx import EnforcingTransport as EnforcingTransport
+    from tameflare_core.usage import Charge as Charge
+    from tameflare_core.usage import LocalUsage as LocalUsage
+    from tameflare_core.usage import UsageMeter as UsageMeter
     from tameflare_core.vault.references import CredentialReference as CredentialReference
     from tameflare_core.vault.references import CredentialSource as CredentialSource
     from tameflare_core.vault.secret import Secret as Secret
@@ -103,9 +125,14 @@ __all__ = [
     "Ambiguity",
     "Answer",
     "Approval",
+    "ApprovalNotUsable",
     "ApprovalState",
+    "ApprovalTerms",
     "ApprovalUnavailable",
+    "Approvals",
     "Approver",
+    "AskStatus",
+    "AsyncApprovals",
     "AsyncApprover",
     "AsyncEnforcingTransport",
     "AsyncNobodyToAsk",
@@ -118,6 +145,7 @@ __all__ = [
     "BoundConnector",
     "CatalogueConnector",
     "Category",
+    "Charge",
     "ClientGone",
     "ConfigError",
     "Connector",
@@ -126,21 +154,32 @@ __all__ = [
     "CredentialReference",
     "CredentialSource",
     "Credentials",
+    "CurrentPoint",
     "Decision",
     "DecisionPoint",
     "EnforcementLevel",
     "EnforcingTransport",
+    "ExchangeKilled",
     "Forward",
     "Gateway",
     "GatewayConfig",
+    "GiveBackUsage",
+    "Grant",
     "Header",
     "Headers",
+    "HostCategories",
     "HostClassifier",
     "Judgement",
+    "KillScope",
+    "KillSwitch",
+    "KillSwitchFile",
+    "KillSwitches",
+    "LocalUsage",
     "Match",
     "NobodyToAsk",
     "OpaqueBody",
     "OpenApproval",
+    "Opened",
     "Origin",
     "OutboundRequest",
     "Permission",
@@ -155,19 +194,24 @@ __all__ = [
     "Refusal",
     "Refuse",
     "RequestRejected",
+    "ReserveUsage",
     "ResolveCredential",
     "Risk",
+    "Role",
     "Route",
     "RouteTable",
     "Rule",
     "RuleKind",
     "Secret",
     "Services",
+    "SettleUsage",
     "Surroundings",
+    "TakeUsage",
     "TameflareError",
     "TrafficLog",
     "TrafficRecord",
     "UpstreamError",
+    "UsageMeter",
     "VaultError",
     "Verdict",
     "WithdrawApproval",
@@ -189,9 +233,14 @@ _HOMES = {
     "Ambiguity": "canonical",
     "Answer": "approval",
     "Approval": "approval",
+    "ApprovalNotUsable": "errors",
     "ApprovalState": "approval",
+    "ApprovalTerms": "decision",
     "ApprovalUnavailable": "errors",
+    "Approvals": "approvals",
     "Approver": "approvals",
+    "AskStatus": "commands",
+    "AsyncApprovals": "approvals",
     "AsyncApprover": "approvals",
     "AsyncEnforcingTransport": "transports.httpx",
     "AsyncNobodyToAsk": "approvals",
@@ -204,6 +253,7 @@ _HOMES = {
     "BoundConnector": "gateway",
     "CatalogueConnector": "connectors.catalogue",
     "Category": "action",
+    "Charge": "usage",
     "ClientGone": "errors",
     "ConfigError": "errors",
     "Connector": "connectors.base",
@@ -212,21 +262,32 @@ _HOMES = {
     "CredentialReference": "vault.references",
     "CredentialSource": "vault.references",
     "Credentials": "frontend",
+    "CurrentPoint": "current_point",
     "Decision": "decision",
     "DecisionPoint": "decision_point",
     "EnforcementLevel": "enforcement_level",
     "EnforcingTransport": "transports.httpx",
+    "ExchangeKilled": "errors",
     "Forward": "commands",
     "Gateway": "gateway",
     "GatewayConfig": "config.document",
+    "GiveBackUsage": "commands",
+    "Grant": "approval",
     "Header": "injection.placement",
     "Headers": "headers",
+    "HostCategories": "host_categories",
     "HostClassifier": "host_categories",
     "Judgement": "decision",
+    "KillScope": "kill_switch",
+    "KillSwitch": "kill_switch",
+    "KillSwitchFile": "kill_switch_file",
+    "KillSwitches": "kill_switch",
+    "LocalUsage": "usage",
     "Match": "parsers.route_table",
     "NobodyToAsk": "approvals",
     "OpaqueBody": "errors",
     "OpenApproval": "commands",
+    "Opened": "commands",
     "Origin": "connectors.matching",
     "OutboundRequest": "request",
     "Permission": "permission",
@@ -241,19 +302,24 @@ _HOMES = {
     "Refusal": "decision",
     "Refuse": "commands",
     "RequestRejected": "errors",
+    "ReserveUsage": "commands",
     "ResolveCredential": "commands",
     "Risk": "action",
+    "Role": "decision",
     "Route": "parsers.route_table",
     "RouteTable": "parsers.route_table",
     "Rule": "decision",
     "RuleKind": "decision",
     "Secret": "vault.secret",
     "Services": "frontend",
+    "SettleUsage": "commands",
     "Surroundings": "surroundings",
+    "TakeUsage": "commands",
     "TameflareError": "errors",
     "TrafficLog": "traffic_log",
     "TrafficRecord": "record",
     "UpstreamError": "errors",
+    "UsageMeter": "usage",
     "VaultError": "errors",
     "Verdict": "decision",
     "WithdrawApproval": "commands",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from tameflare_core.errors import ConfigError
 
-__all__ = ["Place", "YamlSource"]
+__all__ = ["Place", "YamlSource", "yaml_lines"]
 
 # What may be a secret that was pasted in the wrong place: a long run of letters and digits, or what
 # follows the prefix of a well-known kind of key.
@@ -113,6 +114,12 @@ class YamlSource:
                     raise ConfigError(message)
                 self._lines[below] = key.start_mark.line + 1
                 self._note(below, value, keys)
+
+
+def yaml_lines(document: Mapping[str, object]) -> list[str]:
+    """A document of plain values as the lines of YAML, in ASCII and in its own order."""
+    text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=False)
+    return text.rstrip("\n").split("\n")
 
 
 _TEXT = "tag:yaml.org,2002:str"

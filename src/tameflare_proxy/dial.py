@@ -6,17 +6,27 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Collection
+from typing import Protocol
 
 from tameflare_core.addresses import permitted
 from tameflare_core.errors import AddressRefused, UpstreamError
 
-__all__ = ["dial"]
+__all__ = ["Dialler", "dial"]
 
 _RESOLVE_SECONDS = 10.0
 _CONNECT_SECONDS = 10.0
 _MAX_TRIED = 4
 
 type _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Dialler(Protocol):
+    """Opens a connection to an upstream whose addresses have been checked."""
+
+    async def __call__(
+        self, host: str, port: int, *, allow_private: bool
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect; raise `UpstreamError` when that is refused or fails."""
 
 
 async def dial(

@@ -17,9 +17,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, cast
 
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
@@ -37,14 +36,16 @@ from tameflare_core.kill_switch import KillSwitch
 from tameflare_core.request import Body
 from tameflare_proxy import flow_adapter
 from tameflare_proxy.authentication import token_required
+from tameflare_proxy.dial import Dialler
 from tameflare_proxy.exchange import Exchange
 from tameflare_proxy.gate import GatedReader
 from tameflare_proxy.mitm_layers import client_layers
 from tameflare_proxy.mitm_stream import BodyTooLargeHook, Stream, stream_of
 from tameflare_proxy.served import ServedGateway
 from tameflare_proxy.tls import ClientTls, upstream_connection
+from tameflare_proxy.tunnel import Tunnel
 
-__all__ = ["Dialler", "Tunnel", "UniversalLane"]
+__all__ = ["UniversalLane"]
 
 _logger = logging.getLogger(__name__)
 
@@ -61,35 +62,6 @@ _OPTIONS = cast(
     ),
 )
 _MODE = ProxyMode.parse("regular")
-
-
-class Dialler(Protocol):
-    """Opens a connection to an upstream whose addresses have been checked."""
-
-    async def __call__(
-        self, host: str, port: int, *, allow_private: bool
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect; raise `UpstreamError` when that is refused or fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tunnel:
-    """What a client asked for with CONNECT.
-
-    Attributes:
-        host: canonical host.
-        port: its port.
-        tls: whether TLS is spoken in it.
-    """
-
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """As a socket address; IPv6 without brackets."""
-        return self.host.strip("[]"), self.port
 
 
 class UniversalLane:

@@ -17,8 +17,9 @@ from tameflare_core.tokens import token_digest
 from tameflare_proxy.authentication import presented_token, token_required
 from tameflare_proxy.bounds import Limits, too_many_connections
 from tameflare_proxy.http1 import RequestHead, head_end, parse_head, render
-from tameflare_proxy.lane_mitm import Tunnel, UniversalLane
+from tameflare_proxy.lane_mitm import UniversalLane
 from tameflare_proxy.served import ServedGateway
+from tameflare_proxy.tunnel import Tunnel
 
 __all__ = ["Listener"]
 

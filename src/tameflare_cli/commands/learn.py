@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -101,15 +101,14 @@ def _head(learned: Learned) -> list[str]:
 
 def _rest(learned: Learned, config: Path | None) -> list[str]:
     """Everything but the permissions: that of the current configuration, or what can be told."""
-    import yaml
-
     from tameflare_core.config.document import GatewayConfig
+    from tameflare_core.yaml_source import yaml_lines
 
     path = config or Path(CONFIG_NAME)
     if config is not None or path.is_file():
         current = GatewayConfig.from_file(path).model_dump(mode="json", exclude_defaults=True)
         current.pop("permissions", None)
-        return _dumped({"version": 1, **current}, yaml)
+        return yaml_lines({"version": 1, **current})
     from tameflare_core.plugins import load_plugins
 
     types = load_plugins().connectors
@@ -121,12 +120,7 @@ def _rest(learned: Learned, config: Path | None) -> list[str]:
     ]
     names = sorted(learned.gateways)
     document = {"version": 1, "gateway": names[0], "connectors": connectors}
-    return ["# Say for each connector where its `credential` is kept.", *_dumped(document, yaml)]
-
-
-def _dumped(document: dict[str, Any], yaml: Any) -> list[str]:
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=False)
-    return text.rstrip("\n").split("\n")
+    return ["# Say for each connector where its `credential` is kept.", *yaml_lines(document)]
 
 
 def _check(learned: Learned, text: str) -> None:

@@ -107,7 +107,10 @@ class PolicyCases(Part):
             found = cls.model_validate(source.data)
         except ValidationError as error:
             raise ConfigError(
-                *(source.problem(item["loc"], worded(item)) for item in error.errors())
+                *(
+                    source.problem(item["loc"], worded(item["type"], item["msg"]))
+                    for item in error.errors()
+                )
             ) from None
         found._source = source
         found._folder = path.resolve().parent

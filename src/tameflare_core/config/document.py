@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import PrivateAttr, ValidationError
-from pydantic_core import ErrorDetails
 
 from tameflare_core.config.binding import Binding
 from tameflare_core.config.parts import GatewayPart
@@ -64,7 +63,10 @@ class GatewayConfig(GatewayPart):
             config = cls.model_validate(source.data)
         except ValidationError as error:
             raise ConfigError(
-                *(source.problem(item["loc"], worded(item)) for item in error.errors())
+                *(
+                    source.problem(item["loc"], worded(item["type"], item["msg"]))
+                    for item in error.errors()
+                )
             ) from None
         config._source = source
         config._folder = folder
@@ -99,9 +101,13 @@ _WORDS = {
 }
 
 
-def worded(error: ErrorDetails) -> str:
-    """What is wrong with a value, in the words of messages to users."""
-    kind, message = error["type"], error["msg"]
+def worded(kind: str, message: str) -> str:
+    """What is wrong with a value, in the words of messages to users.
+
+    Args:
+        kind: pydantic's name for the mistake.
+        message: what pydantic says.
+    """
     if kind == "union_tag_invalid":
         # Its own words repeat what stands there; they end with what may.
         return f"`type` is none of {message.rpartition(': ')[2]}"
