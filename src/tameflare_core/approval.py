@@ -47,6 +47,34 @@ _MOST_MARKS = 2
 _OVERLAY = 1
 
 
+# What a client says about itself, its wishes for the answer, the connection, and its tracing.
+_CHANGING = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "baggage",
+        "cache-control",
+        "content-length",
+        "date",
+        "host",
+        "idempotency-key",
+        "pragma",
+        "prefer",
+        "priority",
+        "sentry-trace",
+        "traceparent",
+        "tracestate",
+        "transfer-encoding",
+        "user-agent",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+_CHANGING_PREFIXES = ("sec-", "x-b3-", "x-datadog-", "x-stainless-", "x-stripe-client-")
+
+
 class ApprovalState(enum.StrEnum):
     """Where an approval stands; all but `pending` are final."""
 
@@ -171,15 +199,22 @@ class Grant:
 
 
 def fingerprint(gateway: str, request: OutboundRequest) -> str:
-    """SHA-256 over gateway, method, URL, body, and the headers that change how they are read.
+    """SHA-256 over gateway, method, URL, body and header fields.
 
-    Each goes in with its length, so that none runs over into the next. Of a body that is larger
-    than what is inspected, its beginning goes in: a push names there, by hash, all that follows.
+    A header may say whose account a request is about, so all of them go in but those that clients
+    change from one try to the next and that no service acts by. Each part goes in with its length,
+    so that none runs over into the next. Of a body that is larger than what is inspected, its
+    beginning goes in: a push names there, by hash, all that follows.
     """
     digest = hashlib.sha256()
-    headers = (request.headers.get(name) for name in ("content-type", "content-encoding"))
+    headers = sorted(
+        part
+        for part in request.headers
+        if part[0] not in _CHANGING and not part[0].startswith(_CHANGING_PREFIXES)
+    )
+    fields = (text for part in headers for text in part)
     methods = ",".join(variant.method for variant in request.variants())
-    for part in (gateway, methods, request.url, *headers, request.body.state.name):
+    for part in (gateway, methods, request.url, *fields, request.body.state.name):
         digest.update(len(part.encode()).to_bytes(8) + part.encode())
     digest.update(request.body.data)
     return digest.hexdigest()

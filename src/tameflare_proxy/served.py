@@ -25,6 +25,9 @@ class Connection(Protocol):
             stopped_by: the kill switch that stops what was judged so; None for none.
         """
 
+    def end(self) -> None:
+        """Close it now, whatever is under way."""
+
 
 @dataclass(slots=True, kw_only=True)
 class ServedGateway:
@@ -52,7 +55,10 @@ class ServedGateway:
         point = self.point()
         if point.kill_switches is self._applied:
             return
-        self._applied = point.kill_switches
         await self.services.approvals.kill(point.stopped_by)
         for connection in tuple(self.carried):
-            await connection.kill(point.stopped_by)
+            try:
+                await connection.kill(point.stopped_by)
+            except Exception:  # noqa: BLE001  # INVARIANT: what cannot be ended gently is closed
+                connection.end()
+        self._applied = point.kill_switches

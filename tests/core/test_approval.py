@@ -47,6 +47,10 @@ REQUEST = OutboundRequest.from_url(
         replace(REQUEST, headers=REQUEST.headers.replacing("content-type", "application/json")),
         replace(REQUEST, headers=REQUEST.headers.replacing("content-encoding", "gzip")),
         replace(REQUEST, headers=REQUEST.headers.replacing("x-http-method", "DELETE")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("stripe-account", "acct_1")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("authorization", "Bearer other")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("cookie", "session=1")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("x-anything", "")),
     ],
 )
 def test_answer_is_good_for_one_request_only(other: OutboundRequest) -> None:
@@ -62,6 +66,9 @@ def test_answer_is_good_for_one_gateway_only() -> None:
     [
         replace(REQUEST, headers=REQUEST.headers.replacing("accept", "text/plain")),
         replace(REQUEST, headers=REQUEST.headers.replacing("traceparent", "00-1-2-01")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("idempotency-key", "1")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("x-stainless-retry-count", "1")),
+        replace(REQUEST, headers=REQUEST.headers.replacing("prefer", "respond-async")),
         replace(REQUEST, ambiguities=frozenset({Ambiguity.TRAILING_SLASH})),
     ],
 )

@@ -150,3 +150,23 @@ def test_destination_without_connector_is_refused_as_stopped(gateway) -> None:
     with Client(gateway) as client:
         got = client.connect("nobody.example:443")
     assert (got.status, got.headers["x-tameflare-kill-switch"]) == (403, "active")
+
+
+def test_connection_that_cannot_be_ended_gently_is_closed(gateway) -> None:
+    class Stubborn:
+        ended = False
+
+        async def kill(self, stopped_by: object) -> None:
+            raise RuntimeError("no")
+
+        def end(self) -> None:
+            self.ended = True
+
+    first, second = Stubborn(), Stubborn()
+    (served,) = gateway.server._served.values()
+    served.carried |= {first, second}
+    since = gateway.kill("org")
+    while not (first.ended and second.ended):
+        assert time.monotonic() - since < WITHIN
+        time.sleep(0.01)
+    served.carried -= {first, second}
