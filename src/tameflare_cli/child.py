@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -69,17 +69,22 @@ class Child:
         Returns:
             Its exit status; 128 and the number of the signal when it died of one.
         """
-        with self._handlers():
+        with self._awaited() as awaited:
             self._resume()
             try:
-                return self._status()
+                while (code := self._status()) is None:
+                    self._act_on(signal.sigwait(awaited))
+                return code
             finally:
                 if self._terminal is not None:
                     self._terminal.reclaim(ended=True)
 
-    def _status(self) -> int:
+    def _status(self) -> int | None:
+        """The exit status of the child; None while it runs."""
         while True:
-            _, status = os.waitpid(self._pid, os.WUNTRACED)
+            pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
+            if not pid:
+                return None
             if not os.WIFSTOPPED(status):
                 code = os.waitstatus_to_exitcode(status)
                 return code if code >= 0 else 128 - code
@@ -111,7 +116,13 @@ class Child:
             else:
                 os.kill(self._pid, number)
 
-    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+    def _act_on(self, number: int) -> None:
+        if number in _PASSED_ON:
+            self._pass_on(number)
+        elif number == signal.SIGCONT:
+            self._resume()
+
+    def _pass_on(self, number: int) -> None:
         group = self._pid
         if number in _TYPED:
             if not self._own_group:
@@ -122,25 +133,34 @@ class Child:
         # A stopped process learns of it when it goes on.
         self._signal(group, signal.SIGCONT)
 
-    def _continued(self, number: int, frame: FrameType | None) -> None:
-        self._resume()
-
     @contextmanager
-    def _handlers(self) -> Iterator[None]:
-        handlers: dict[int, Callable[[int, FrameType | None], None]] = {
-            # What was ignored when we were started (`nohup`) is ignored on.
-            number: self._pass_on
-            for number in _PASSED_ON
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
+    def _awaited(self) -> Iterator[set[signal.Signals]]:
+        """Block the signals that are waited for, and say which.
+
+        A handler would do for most of the time: one that comes just before a system call begins to
+        wait is acted on when that call ends.
+        """
+        # What was ignored when we were started (`nohup`) is ignored on.
+        passed = {n for n in _PASSED_ON if signal.getsignal(n) is not signal.SIG_IGN}
+        awaited = {*passed, signal.SIGCHLD}
         if self._terminal is not None:
-            handlers[signal.SIGCONT] = self._continued
-        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+            awaited.add(signal.SIGCONT)
+        # Some systems drop a signal that has no handler, although it is waited for.
+        before = {number: signal.signal(number, _nothing) for number in awaited - passed}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
         try:
-            yield
+            yield awaited
         finally:
+            # What came too late for the child is not for us either.
+            while late := signal.sigpending() & awaited:
+                signal.sigwait(late)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str], *, own_group: bool) -> int:

@@ -33,8 +33,7 @@ class NotInFront(Exception):
 class Foreground:
     """A terminal and the two process groups of ours that take turns on it.
 
-    Its methods may be called from the main thread, from signal handlers that run there, and from
-    the thread of the gateway.
+    Its methods may be called from the main thread and from the thread of the gateway.
 
     Args:
         descriptor: the controlling terminal, open for reading and writing.
@@ -50,8 +49,7 @@ class Foreground:
         self._paused: int | None = None
         self._asking = False
         self._child_stands = threading.Event()
-        # Reentrant: a signal handler may interrupt the main thread while it holds it.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls) -> Self | None:
