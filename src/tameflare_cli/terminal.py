@@ -26,6 +26,7 @@ from tameflare_core.approval import (
     preview_line,
 )
 from tameflare_core.approvals import AsyncApprover, AsyncNobodyToAsk
+from tameflare_core.decision import Role
 from tameflare_core.errors import ApprovalUnavailable, OpaqueBody
 from tameflare_core.policy.quantities import seconds
 from tameflare_core.request import BodyState, OutboundRequest
@@ -65,6 +66,9 @@ class TerminalApprover:
     async def open(self, approval: Approval) -> None:
         if not self._terminal.is_ours:
             raise ApprovalUnavailable("this gateway runs in the background of its terminal")
+        if approval.roles is not None and Role.OWNER not in approval.roles:
+            roles = " or ".join(sorted(approval.roles))
+            raise ApprovalUnavailable(f"it needs the role {roles}, and its terminal is the owner's")
 
     async def wait(self, approval: Approval) -> Answer:
         deadline = anyio.current_time() + approval.timeout

@@ -28,6 +28,7 @@ connectors:
 permissions:
   - {{connector: service, action: "http.*", access: read, decision: allow}}
   - {{connector: service, action: "http.*", decision: require_approval}}
+policies: {policies}
 approval: {{timeout: {timeout}}}
 """
 
@@ -53,8 +54,10 @@ ASKED = "[d]eny?"
 def agent(screen: Open, folder: Path, standin: Standin) -> Callable[..., Screen]:
     """Starts an agent that runs some lines of Python under `tf run` on a terminal."""
 
-    def start(lines: str, *, timeout: int = 60) -> Screen:
-        config = CONFIG.format(port=standin.port, ca_file=standin.ca_file, timeout=timeout)
+    def start(lines: str, *, timeout: int = 60, policies: str = "[]") -> Screen:
+        config = CONFIG.format(
+            port=standin.port, ca_file=standin.ca_file, timeout=timeout, policies=policies
+        )
         (folder / "tameflare.yaml").write_text(config)
         (folder / "agent.py").write_text(AGENT.format(port=standin.port) + lines)
         return screen(*TF, "run", "--quiet", "--", PYTHON, "agent.py")
@@ -115,6 +118,20 @@ def test_approval_for_a_time_asks_no_more(agent: Callable[..., Screen], standin:
     shown.type("d\n")
     shown.wait_for("status 403")
     assert len(standin.requests) == 2
+
+
+def test_approval_that_is_not_the_owners_is_not_asked(
+    agent: Callable[..., Screen], folder: Path, standin: Standin
+) -> None:
+    shown = agent(
+        "ask('DELETE', '/things/1')",
+        policies="[{name: p, rules: [{name: r, decision: require_approval,"
+        " approval: {roles: [admin]}}]}]",
+    )
+    told = shown.wait_for("status 403") + shown.wait_for("\n")
+    assert "it needs the role admin, and its terminal is the owner's" in told
+    assert ASKED not in told
+    assert standin.requests == []
 
 
 def test_end_of_file_denies(agent: Callable[..., Screen]) -> None:
@@ -245,7 +262,7 @@ def test_question_shows_the_body_and_no_escape_of_it(agent: Callable[..., Screen
 
 
 def test_nobody_is_asked_without_a_terminal(tf: Run, folder: Path, standin: Standin) -> None:
-    config = CONFIG.format(port=standin.port, ca_file=standin.ca_file, timeout=60)
+    config = CONFIG.format(port=standin.port, ca_file=standin.ca_file, timeout=60, policies="[]")
     (folder / "tameflare.yaml").write_text(config)
     (folder / "agent.py").write_text(AGENT.format(port=standin.port) + "ask('DELETE', '/1')")
     done = tf("run", "--", PYTHON, "agent.py")

@@ -112,15 +112,7 @@ def _resource(name: str) -> Callable[[Facts], object]:
     return read
 
 
-def _parameter(name: str) -> Callable[[Facts], object]:
-    def read(facts: Facts) -> object:
-        value = facts.action.params.get(name)
-        return _missing(name, facts.action.params, facts) if value is None else value
-
-    return read
-
-
-def _parameter_within(path: tuple[str, ...]) -> Callable[[Facts], object]:
+def _parameter(path: tuple[str, ...]) -> Callable[[Facts], object]:
     def read(facts: Facts) -> object:
         value: object = facts.action.params
         for name in path:
@@ -269,7 +261,7 @@ def field_named(name: str) -> Field:
         return Field(
             name=name,
             kind=Kind.ANY,
-            read=_parameter(path[0]) if len(path) == 1 else _parameter_within(tuple(path)),
+            read=_parameter(tuple(path)),
             may_be_missing=True,
             needs_body=True,
         )
