@@ -1,6 +1,6 @@
-"""Gateway tokens: how they are made, recognised and checked.
+"""Tokens of gateways and users: how they are made, recognised and checked.
 
-A token is `gwtk_`, 32 random bytes in base 62, and a checksum: 54 characters. The prefix and the
+A token is `gwtk_` or `tfpat_`, 32 random bytes in base 62, and a checksum. The prefix and the
 checksum let a scanner of source code tell a real token from a look-alike without asking anyone, and
 a gateway turn away a mistyped one without a look-up. Source of both ideas: GitHub, "Behind GitHub's
 new authentication token formats" (2021).
@@ -14,28 +14,34 @@ import secrets
 import string
 import zlib
 
-__all__ = ["is_well_formed", "new_gateway_token", "token_digest"]
+__all__ = ["is_well_formed", "new_gateway_token", "new_personal_token", "token_digest"]
 
-_PREFIX = "gwtk_"
+_GATEWAY = "gwtk_"
+_PERSONAL = "tfpat_"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_BYTES = 32
 _RANDOM_LENGTH = 43  # 62 ** 43 > 2 ** 256
 _CHECKSUM_LENGTH = 6  # 62 ** 6 > 2 ** 32
 _SHAPE = re.compile(
-    f"({_PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH}}})([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})"
+    f"((?:{_GATEWAY}|{_PERSONAL})[0-9A-Za-z]{{{_RANDOM_LENGTH}}})([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})"
 )
 
 
 def new_gateway_token() -> str:
-    """A fresh token; it is shown once, and only its digest is kept."""
-    head = _PREFIX + _base62(secrets.randbits(8 * _RANDOM_BYTES), _RANDOM_LENGTH)
-    return head + _checksum(head)
+    """A fresh token of a gateway; it is shown once, and only its digest is kept."""
+    return _new(_GATEWAY)
 
 
-def is_well_formed(token: str) -> bool:
-    """Whether `token` has the shape of a gateway token and its checksum is right."""
+def new_personal_token() -> str:
+    """A fresh token of a user, for commands; it is shown once, and only its digest is kept."""
+    return _new(_PERSONAL)
+
+
+def is_well_formed(token: str, *, personal: bool = False) -> bool:
+    """Whether `token` has the shape of a gateway's or a user's, and its checksum is right."""
     match = _SHAPE.fullmatch(token)
-    return match is not None and _checksum(match[1]) == match[2]
+    kind = _PERSONAL if personal else _GATEWAY
+    return match is not None and token.startswith(kind) and _checksum(match[1]) == match[2]
 
 
 def token_digest(token: str) -> bytes:
@@ -44,6 +50,11 @@ def token_digest(token: str) -> bytes:
     A token is random enough that no salt and no slow hash would make it harder to guess.
     """
     return hashlib.sha256(token.encode()).digest()
+
+
+def _new(prefix: str) -> str:
+    head = prefix + _base62(secrets.randbits(8 * _RANDOM_BYTES), _RANDOM_LENGTH)
+    return head + _checksum(head)
 
 
 def _checksum(head: str) -> str:

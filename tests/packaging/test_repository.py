@@ -32,7 +32,7 @@ UNTESTED_ALONE = {
     "tameflare_cli/__main__.py": "calls `main`, as every test does that runs the command",
     "tameflare_cli/command_group.py": "lists commands; test_app.py runs all of them by name",
     "tameflare_cli/diagnosis.py": "the findings of `tf doctor`; commands/test_doctor.py has each",
-    "tameflare_cli/explanation.py": "what `tf explain` prints; commands/test_explain.py has it",
+    "tameflare_core/explanation.py": "what `tf explain` prints; commands/test_explain.py has it",
     "tameflare_cli/foreground.py": "needs a child and a terminal: test_child.py, test_terminal.py",
     "tameflare_cli/options.py": "declares options; each command's tests use them",
     "tameflare_cli/running.py": "the whole of `tf run`; commands/test_run.py runs it",

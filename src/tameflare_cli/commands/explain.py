@@ -18,9 +18,9 @@ from tameflare_cli.options import ConfigOption, JsonOption
 from tameflare_cli.rendering import fields, one_line, print_json, print_line, print_row
 
 if TYPE_CHECKING:
-    from tameflare_cli.explanation import Asked, Explanation
     from tameflare_core.decision import Verdict
     from tameflare_core.decision_point import DecisionPoint
+    from tameflare_core.explanation import Asked, Explanation
 
 app = typer.Typer(add_completion=False)
 
@@ -66,8 +66,8 @@ def explain(
 
       tf explain --batch requests.jsonl
     """
-    from tameflare_cli.explanation import explain as judge
     from tameflare_core.decision_point import DecisionPoint
+    from tameflare_core.explanation import explain as judge
     from tameflare_core.kill_switch_file import KillSwitchFile
 
     if (request is None) == (batch is None):
@@ -103,8 +103,8 @@ def _time(at: str | None) -> datetime:
 
 
 def _answer_batch(point: DecisionPoint, batch: str, now: datetime) -> None:
-    from tameflare_cli.explanation import Explanation, read_line
-    from tameflare_cli.explanation import explain as judge
+    from tameflare_core.explanation import Explanation, read_line
+    from tameflare_core.explanation import explain as judge
 
     with _opened(batch) as lines:
         for number, line in enumerate(lines, start=1):
@@ -129,7 +129,7 @@ def _opened(batch: str) -> Iterator[BinaryIO]:
 
 
 def _asked(request: str, headers: list[str], data: str | None) -> Asked:
-    from tameflare_cli.explanation import Asked
+    from tameflare_core.explanation import Asked
 
     method, separator, url = request.strip().partition(" ")
     if not separator:

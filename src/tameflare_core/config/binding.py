@@ -33,6 +33,7 @@ class Binding:
         folder: where relative file names in it start.
         revision: which text it is.
         plugins: connector types, credential sources and host classifiers.
+        elsewhere: whether the files that it names are on another machine.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Binding:
         folder: Path,
         revision: str,
         plugins: Plugins,
+        elsewhere: bool = False,
     ) -> None:
         self._document = document
         self._source = source
         self._folder = folder
         self._revision = revision
         self._plugins = plugins
+        self._elsewhere = elsewhere
         self._problems: list[str] = []
 
     def gateway(self) -> Gateway:
@@ -134,7 +137,7 @@ class Binding:
         with self._at(*place, "credential"):
             credential = self._credential(part, connector)
         ca_file = None if part.ca_file is None else self._folder / part.ca_file
-        if ca_file is not None and not ca_file.is_file():
+        if ca_file is not None and not self._elsewhere and not ca_file.is_file():
             self._problem((*place, "ca_file"), f"no file `{ca_file}`")
         return BoundConnector(
             connector=connector,

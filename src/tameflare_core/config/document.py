@@ -73,12 +73,14 @@ class GatewayConfig(GatewayPart):
         config._revision = hashlib.sha256(text.encode()).hexdigest()[:16]
         return config
 
-    def bind(self, plugins: Plugins | None = None) -> Gateway:
+    def bind(self, plugins: Plugins | None = None, *, elsewhere: bool = False) -> Gateway:
         """Build the connectors and check that everything refers to something that is there.
 
         Args:
             plugins: connector types and credential sources; by default the built-in and installed
                 ones.
+            elsewhere: whether the gateway is on another machine, so that files which it names
+                cannot be looked for.
 
         Raises:
             ConfigError: something in it is wrong; all problems are listed.
@@ -89,6 +91,7 @@ class GatewayConfig(GatewayPart):
             folder=self._folder,
             revision=self._revision,
             plugins=plugins or load_plugins(),
+            elsewhere=elsewhere,
         ).gateway()
 
 

@@ -1,0 +1,1 @@
+"""A gateway's side of the control plane: what it fetches, hears, asks and keeps."""

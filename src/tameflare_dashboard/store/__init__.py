@@ -1,0 +1,1 @@
+"""What is kept, and the operations on it: one module for each kind of thing."""

@@ -1,0 +1,118 @@
+"""Traffic over time and its most frequent actions, from the counts by minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tameflare_dashboard.db.models import TrafficMinuteRow
+
+__all__ = ["MOST_POINTS", "Point", "over_time", "step_for", "top_actions"]
+
+MOST_POINTS = 1500
+"""Points of a chart at the most."""
+
+_STEPS = (60, 300, 900, 3600, 6 * 3600, 86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One step of a chart.
+
+    Attributes:
+        time: its beginning.
+        counts: requests by outcome.
+    """
+
+    time: datetime
+    counts: dict[str, int]
+
+
+def step_for(since: datetime, until: datetime) -> int:
+    """Seconds of a step that make a readable chart of a span of time."""
+    span = (until - since).total_seconds()
+    return next((step for step in _STEPS if span / step <= 240), _STEPS[-1])
+
+
+async def over_time(
+    session: AsyncSession,
+    *,
+    since: datetime,
+    until: datetime,
+    step: int,
+    gateway_id: str | None = None,
+    action: str | None = None,
+) -> list[Point]:
+    """How many requests there were, by outcome, for each step that has any.
+
+    Args:
+        session: any.
+        since: from when.
+        until: before when.
+        step: seconds, a multiple of 60.
+        gateway_id: of this gateway alone.
+        action: of this action alone.
+    """
+    bucket = _bucket(session, step)
+    rows = await session.execute(
+        select(bucket, TrafficMinuteRow.outcome, func.sum(TrafficMinuteRow.count))
+        .where(*_conditions(since, until, gateway_id, action))
+        .group_by(bucket, TrafficMinuteRow.outcome)
+        .order_by(bucket)
+    )
+    points: dict[int, dict[str, int]] = {}
+    for start, outcome, count in rows:
+        points.setdefault(int(start), {})[outcome] = int(count)
+    return [
+        Point(time=datetime.fromtimestamp(start, UTC), counts=counts)
+        for start, counts in points.items()
+    ]
+
+
+async def top_actions(
+    session: AsyncSession,
+    *,
+    since: datetime,
+    until: datetime,
+    gateway_id: str | None = None,
+    outcome: str | None = None,
+    most: int = 10,
+) -> list[tuple[str, int]]:
+    """The most frequent actions with their counts; an empty name is what was no action."""
+    total = func.sum(TrafficMinuteRow.count)
+    conditions = _conditions(since, until, gateway_id, None)
+    if outcome is not None:
+        conditions.append(TrafficMinuteRow.outcome == outcome)
+    rows = await session.execute(
+        select(TrafficMinuteRow.action, total)
+        .where(*conditions)
+        .group_by(TrafficMinuteRow.action)
+        .order_by(total.desc(), TrafficMinuteRow.action)
+        .limit(most)
+    )
+    return [(action, int(count)) for action, count in rows]
+
+
+def _conditions(
+    since: datetime, until: datetime, gateway_id: str | None, action: str | None
+) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [
+        TrafficMinuteRow.minute >= since - timedelta(seconds=59),
+        TrafficMinuteRow.minute < until,
+    ]
+    if gateway_id is not None:
+        found.append(TrafficMinuteRow.gateway_id == gateway_id)
+    if action is not None:
+        found.append(TrafficMinuteRow.action == action)
+    return found
+
+
+def _bucket(session: AsyncSession, step: int) -> ColumnElement[int]:
+    seconds: ColumnElement[Any] = func.strftime("%s", TrafficMinuteRow.minute)
+    if session.get_bind().dialect.name == "postgresql":
+        seconds = func.extract("epoch", TrafficMinuteRow.minute)
+    return cast(func.floor(cast(seconds, Integer) / step), Integer) * step
