@@ -82,6 +82,7 @@ async def hosted(
     """
     try:
         from tameflare_proxy.authority import Authority
+        from tameflare_proxy.one_gateway import OneGateway
         from tameflare_proxy.server import GatewayServer
     except ModuleNotFoundError as error:
         raise CommandFailed(
@@ -93,13 +94,16 @@ async def hosted(
     gateway = GatewayConfig.from_file(config).bind(plugins)
     authority = Authority.load_or_create(data_folder() / AUTHORITY_FOLDER)
     server = GatewayServer(
-        gateway=gateway,
-        plugins=plugins,
-        token=token,
-        approver=approver,
-        recorder=recorder or TrafficLog(state_folder() / TRAFFIC_LOG),
+        gateways=lambda spawn: OneGateway(
+            gateway=gateway,
+            plugins=plugins,
+            token=token,
+            approver=approver,
+            recorder=recorder or TrafficLog(state_folder() / TRAFFIC_LOG),
+            kill_switches=KillSwitchFile.of_user().current,
+            spawn=spawn,
+        ),
         authority=authority,
-        kill_switches=KillSwitchFile.of_user().current,
         host=host,
         port=port,
     )

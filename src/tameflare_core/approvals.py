@@ -31,6 +31,7 @@ __all__ = [
     "AsyncApprover",
     "AsyncNobodyToAsk",
     "NobodyToAsk",
+    "Spawn",
     "kill_held",
 ]
 

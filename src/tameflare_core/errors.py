@@ -13,6 +13,9 @@
     │   └── AddressRefused       the address guard refused every address of a name
     ├── ApprovalUnavailable      there is nobody to ask
     ├── ApprovalNotUsable        an approval that is unknown, used, expired, or for another request
+    ├── ControlPlaneUnreachable  the control plane gives no answer
+    ├── ControlPlaneRefused      the control plane answers, and says no
+    │   └── TokenUnknown         it does not know the gateway's token, or no longer
     ├── ExchangeKilled           a kill switch ended a request that had been sent
     └── ClientGone               the client went away while its request was held
 
@@ -28,12 +31,15 @@ __all__ = [
     "ApprovalUnavailable",
     "ClientGone",
     "ConfigError",
+    "ControlPlaneRefused",
+    "ControlPlaneUnreachable",
     "CredentialError",
     "ExchangeKilled",
     "OpaqueBody",
     "PluginError",
     "RequestRejected",
     "TameflareError",
+    "TokenUnknown",
     "UpstreamError",
     "VaultError",
 ]
@@ -89,6 +95,26 @@ class ApprovalUnavailable(TameflareError):
 
 class ApprovalNotUsable(TameflareError):
     """An approval cannot be used for this request: unknown, for another one, used, or expired."""
+
+
+class ControlPlaneUnreachable(TameflareError):
+    """The control plane gives no answer, or cannot work."""
+
+
+class ControlPlaneRefused(TameflareError):
+    """The control plane refuses what it is asked.
+
+    Attributes:
+        status: of its answer.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class TokenUnknown(ControlPlaneRefused):
+    """The gateway's token is unknown to the control plane, expired or revoked."""
 
 
 class ExchangeKilled(TameflareError):

@@ -6,8 +6,9 @@ import base64
 import binascii
 
 from tameflare_core.decision import Refusal
+from tameflare_core.errors import ControlPlaneUnreachable
 
-__all__ = ["presented_token", "token_required"]
+__all__ = ["control_plane_unreachable", "presented_token", "token_required"]
 
 
 def presented_token(value: str | None) -> str | None:
@@ -40,4 +41,18 @@ def token_required(request_id: str) -> Refusal:
         " gateway's token as user name and an empty password.",
         request_id=request_id,
         headers=(("proxy-authenticate", 'Basic realm="tameflare"'),),
+    )
+
+
+def control_plane_unreachable(error: ControlPlaneUnreachable, request_id: str) -> Refusal:
+    """503: nobody has ever said here what this token may do."""
+    return Refusal(
+        status=503,
+        kind="control-plane-unreachable",
+        title="Control plane unreachable",
+        detail=str(error),
+        hint="Nothing was sent upstream. Wait, and try again; if it lasts, tell the user: the"
+        " gateway's operator can see why with `tf status`.",
+        request_id=request_id,
+        headers=(("retry-after", "5"),),
     )

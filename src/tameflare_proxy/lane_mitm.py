@@ -282,9 +282,7 @@ class _Connection(server.LiveConnectionHandler):
     async def _request_headers(self, flow: http.HTTPFlow) -> None:
         self._used = True
         stream = stream_of(flow)
-        if self._tunnel is None and not self._authenticate(
-            flow.request.headers.get("proxy-authorization")
-        ):
+        if not self._authenticate(flow.request.headers.get("proxy-authorization")):
             flow_adapter.answer(flow, token_required(self._served.surroundings.new_id()))
             return
         stream.closes = http1.connection_close(flow.request.http_version, flow.request.headers)

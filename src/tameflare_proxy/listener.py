@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
-from collections.abc import Callable
 
 from tameflare_core.canonical import canonical_authority
 from tameflare_core.decision import Refusal
-from tameflare_core.errors import RequestRejected
+from tameflare_core.errors import ControlPlaneUnreachable, RequestRejected
 from tameflare_core.record import TrafficRecord
 from tameflare_core.refusals import denied, rejected
 from tameflare_core.surroundings import Surroundings
-from tameflare_core.tokens import token_digest
-from tameflare_proxy.authentication import presented_token, token_required
+from tameflare_proxy.authentication import (
+    control_plane_unreachable,
+    presented_token,
+    token_required,
+)
 from tameflare_proxy.bounds import Limits, too_many_connections
 from tameflare_proxy.http1 import RequestHead, head_end, parse_head, render
 from tameflare_proxy.lane_mitm import UniversalLane
-from tameflare_proxy.served import ServedGateway
+from tameflare_proxy.served import ServedGateway, ServedGateways
 from tameflare_proxy.tunnel import Tunnel
 
 __all__ = ["Listener"]
@@ -33,7 +34,7 @@ class Listener:
     """Takes connections that the proxy's socket accepts.
 
     Args:
-        find: the gateway of a token digest; None when it is unknown.
+        gateways: those that are known here, or can be.
         lane: carries the connections of known gateways.
         surroundings: where ids come from.
         limits: bounds of each gateway.
@@ -41,12 +42,12 @@ class Listener:
 
     def __init__(
         self,
-        find: Callable[[bytes], ServedGateway | None],
+        gateways: ServedGateways,
         lane: UniversalLane,
         surroundings: Surroundings,
         limits: Limits,
     ) -> None:
-        self._find = find
+        self._gateways = gateways
         self._lane = lane
         self._surroundings = surroundings
         self._limits = limits
@@ -57,6 +58,9 @@ class Listener:
             await self._carry(reader, writer)
         except RequestRejected as error:
             await self._refuse(reader, writer, rejected(error, self._surroundings.new_id()))
+        except ControlPlaneUnreachable as error:
+            refusal = control_plane_unreachable(error, self._surroundings.new_id())
+            await self._refuse(reader, writer, refusal)
         except (OSError, EOFError):
             pass  # the client went away, or was too slow
         except Exception as error:  # noqa: BLE001
@@ -68,7 +72,8 @@ class Listener:
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         data, end = await _read_head(reader, self._limits.head_seconds)
         head = parse_head(data[:end])
-        served = self._identify(head.get("proxy-authorization"))
+        token = presented_token(head.get("proxy-authorization"))
+        served = None if token is None else await self._gateways.find(token)
         if served is None:
             await self._refuse(reader, writer, token_required(self._surroundings.new_id()))
             return
@@ -101,18 +106,8 @@ class Listener:
             writer,
             received=data,
             tunnel=None,
-            authenticate=lambda value: self._identify(value) is served,
+            authenticate=lambda value: served.presents(presented_token(value)),
         )
-
-    def _identify(self, authorization: str | None) -> ServedGateway | None:
-        token = presented_token(authorization)
-        if token is None:
-            return None
-        digest = token_digest(token)
-        served = self._find(digest)
-        # The look-up already compares digests; this keeps its timing out of the answer.
-        known = served is not None and hmac.compare_digest(served.token_digest, digest)
-        return served if known else None
 
     async def _connect(
         self,
@@ -149,7 +144,7 @@ class Listener:
             writer,
             received=rest,
             tunnel=Tunnel(host, port, tls=first == _TLS_HANDSHAKE),
-            authenticate=lambda _: True,
+            authenticate=lambda _: not served.ended,
         )
 
     def _refused_destination(self, served: ServedGateway, host: str, port: int) -> Refusal | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hmac
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,8 +12,9 @@ from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.frontend import AsyncServices
 from tameflare_core.kill_switch import NO_KILL_SWITCHES, KillSwitch, KillSwitches
 from tameflare_core.surroundings import Surroundings
+from tameflare_core.tokens import token_digest
 
-__all__ = ["Connection", "ServedGateway"]
+__all__ = ["Connection", "ServedGateway", "ServedGateways"]
 
 
 class Connection(Protocol):
@@ -37,6 +39,7 @@ class ServedGateway:
         point: gives the decision point in force.
         services: approvals, records and credentials.
         token_digest: SHA-256 of the token that its clients present.
+        ended: whether the token is void, so that nothing of it goes on.
         connections: how many connections are open with the token.
         carried: those of them that a lane carries.
         surroundings: clock and ids.
@@ -45,10 +48,25 @@ class ServedGateway:
     point: Callable[[], DecisionPoint]
     services: AsyncServices
     token_digest: bytes
+    ended: bool = False
     connections: int = 0
     carried: set[Connection] = field(default_factory=set)
     surroundings: Surroundings = field(default_factory=Surroundings)
     _applied: KillSwitches = NO_KILL_SWITCHES
+
+    def presents(self, token: str | None) -> bool:
+        """Whether `token` is this gateway's, and still good."""
+        return (
+            token is not None
+            and not self.ended
+            and hmac.compare_digest(self.token_digest, token_digest(token))
+        )
+
+    def end(self) -> None:
+        """Close every connection, because the token is void."""
+        self.ended = True
+        for connection in tuple(self.carried):
+            connection.end()
 
     async def apply_kill_switches(self) -> None:
         """End what is held or under way and stopped by a kill switch that is new."""
@@ -62,3 +80,17 @@ class ServedGateway:
             except Exception:  # noqa: BLE001  # INVARIANT: what cannot be ended gently is closed
                 connection.end()
         self._applied = point.kill_switches
+
+
+class ServedGateways(Protocol):
+    """The gateways of a proxy process."""
+
+    async def find(self, token: str) -> ServedGateway | None:
+        """The gateway of a token; None when it is unknown.
+
+        Raises:
+            ControlPlaneUnreachable: whether it is known cannot be told now.
+        """
+
+    def __iter__(self) -> Iterator[ServedGateway]:
+        """Those that are known now."""

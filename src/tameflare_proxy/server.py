@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from tameflare_core.approvals import WATCH_SECONDS, AsyncApprovals, AsyncApprover
-from tameflare_core.current_point import CurrentPoint
-from tameflare_core.frontend import AsyncServices, Credentials, Recorder
-from tameflare_core.gateway import Gateway
-from tameflare_core.kill_switch import KillSwitches
-from tameflare_core.plugins import Plugins
+from tameflare_core.approvals import WATCH_SECONDS, Spawn
 from tameflare_core.surroundings import Surroundings
-from tameflare_core.tokens import token_digest
 from tameflare_proxy.authority import Authority
 from tameflare_proxy.bounds import Limits
 from tameflare_proxy.dial import dial
 from tameflare_proxy.lane_mitm import UniversalLane
 from tameflare_proxy.listener import Listener
-from tameflare_proxy.served import ServedGateway
+from tameflare_proxy.served import ServedGateways
 from tameflare_proxy.tls import ClientTls
 
 __all__ = ["GatewayServer"]
@@ -34,19 +28,15 @@ _BACKLOG = 1024
 
 
 class GatewayServer:
-    """Serves one gateway on a socket of its own; an asynchronous context manager.
+    """Serves gateways on a socket of their own; an asynchronous context manager.
 
     Args:
-        gateway: what to serve.
-        plugins: where credentials are looked up.
-        token: what clients present.
-        approver: whom to ask.
-        recorder: keeps the traffic records.
+        gateways: makes what is served, given what runs things in the background.
         authority: signs the certificates that clients see.
-        kill_switches: those that are active now; see `CurrentPoint`.
         host: the address to listen on.
         port: the port; 0 takes a free one.
-        limits: what the gateway may take up.
+        limits: what each gateway may take up.
+        refused: addresses besides its own that nobody reaches through it, like the control plane's.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -55,40 +45,23 @@ class GatewayServer:
     def __init__(
         self,
         *,
-        gateway: Gateway,
-        plugins: Plugins,
-        token: str,
-        approver: AsyncApprover,
-        recorder: Recorder,
+        gateways: Callable[[Spawn], ServedGateways],
         authority: Authority,
-        kill_switches: Callable[[], KillSwitches] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         limits: Limits = Limits(),  # noqa: B008  # frozen
+        refused: Sequence[tuple[str, int]] = (),
     ) -> None:
         self._address = host, port
         self._limits = limits
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._background: set[asyncio.Task[None]] = set()
-        credentials = Credentials(plugins.credential_sources, gateway.folder)
-        served = ServedGateway(
-            point=CurrentPoint(gateway, kill_switches),
-            services=AsyncServices(
-                approvals=AsyncApprovals(approver, limit=limits.held, spawn=self._spawn),
-                recorder=recorder,
-                credentials=credentials,
-            ),
-            token_digest=token_digest(token),
-        )
-        self._served = {served.token_digest: served}
+        self._make = gateways
+        self._gateways: ServedGateways = ()  # type: ignore[assignment]  # until it is entered
+        self._authority = authority
+        self._refused = list(refused)
         self._own: list[tuple[str, int]] = []
-        lane = UniversalLane(
-            ClientTls(authority),
-            partial(dial, own=self._own),
-            first_request_seconds=limits.head_seconds,
-        )
-        self._listener = Listener(self._served.get, lane, Surroundings(), limits)
 
     @property
     def port(self) -> int:
@@ -97,6 +70,13 @@ class GatewayServer:
 
     async def __aenter__(self) -> Self:
         host, port = self._address
+        self._gateways = self._make(self._spawn)
+        lane = UniversalLane(
+            ClientTls(self._authority),
+            partial(dial, own=self._own),
+            first_request_seconds=self._limits.head_seconds,
+        )
+        self._listener = Listener(self._gateways, lane, Surroundings(), self._limits)
         self._server = await asyncio.start_server(
             self._accept, host, port, limit=_BUFFER, backlog=_BACKLOG
         )
@@ -104,6 +84,7 @@ class GatewayServer:
             (str(name[0]), int(name[1]))
             for name in (socket.getsockname() for socket in self._server.sockets)
         )
+        self._own.extend(self._refused)
         self._spawn(self._watch_kill_switches)
         return self
 
@@ -137,7 +118,7 @@ class GatewayServer:
     async def _watch_kill_switches(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            for served in self._served.values():
+            for served in self._gateways:
                 try:
                     await served.apply_kill_switches()
                 except Exception as error:  # noqa: BLE001

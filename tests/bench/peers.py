@@ -59,6 +59,7 @@ async def gateway(folder: Path, port: str) -> None:
     from tameflare_core.testing import gateway_from
     from tameflare_core.traffic_log import TrafficLog
     from tameflare_proxy.authority import Authority
+    from tameflare_proxy.one_gateway import OneGateway
     from tameflare_proxy.server import GatewayServer
 
     document = f"""
@@ -72,11 +73,14 @@ async def gateway(folder: Path, port: str) -> None:
           - {{connector: github, action: "github.*", decision: deny}}
     """
     server = GatewayServer(
-        gateway=gateway_from(document, folder=folder),
-        plugins=load_plugins(entry_points=False),
-        token=TOKEN,
-        approver=AsyncNobodyToAsk(),
-        recorder=TrafficLog(folder / "traffic.jsonl"),
+        gateways=lambda spawn: OneGateway(
+            gateway=gateway_from(document, folder=folder),
+            plugins=load_plugins(entry_points=False),
+            token=TOKEN,
+            approver=AsyncNobodyToAsk(),
+            recorder=TrafficLog(folder / "traffic.jsonl"),
+            spawn=spawn,
+        ),
         authority=Authority.load_or_create(folder / "authority"),
     )
     async with server:

@@ -17,11 +17,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import uvicorn
 
 from tameflare_dashboard.app import create_app, setup_link
 from tameflare_dashboard.backend import Backend
 from tameflare_dashboard.db import migrate
+from tameflare_dashboard.server import ControlPlaneServer
 from tameflare_dashboard.settings import Settings
 
 PASSWORD = "correct horse battery"
@@ -176,10 +176,11 @@ class ControlPlane:
 
 
 @contextmanager
-def serving(settings: Settings, **options: Any) -> Iterator[ControlPlane]:
-    """Serve the control plane on a free port until the end of the context."""
+def serving(settings: Settings, *, port: int = 0, **options: Any) -> Iterator[ControlPlane]:
+    """Serve the control plane, on a free port unless one is named, until the end of the context."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     listening.listen(256)
     started: list[ControlPlane] = []
     ready = threading.Event()
@@ -188,14 +189,12 @@ def serving(settings: Settings, **options: Any) -> Iterator[ControlPlane]:
     async def main() -> None:
         backend = Backend(settings, **options)
         app = create_app(settings, backend=backend)
-        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        server = ControlPlaneServer(app)
         port = listening.getsockname()[1]
         plane = ControlPlane(backend, f"http://127.0.0.1:{port}", asyncio.get_running_loop(), app)
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # noqa: ASYNC110  # uvicorn has no event for it  # uvicorn has no event for it
         plane.stack.callback(lambda: setattr(server, "should_exit", True))
         started.append(plane)
         ready.set()

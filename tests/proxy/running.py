@@ -25,6 +25,7 @@ from tameflare_core.record import TrafficRecord
 from tameflare_core.testing import gateway_from
 from tameflare_proxy.authority import Authority
 from tameflare_proxy.bounds import Limits
+from tameflare_proxy.one_gateway import OneGateway
 from tameflare_proxy.server import GatewayServer
 
 DEADLINE = 10
@@ -148,14 +149,19 @@ class RunningGateway:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         try:
+            gateway = gateway_from(self._document, folder=self.folder)
             self.server = GatewayServer(
-                gateway=gateway_from(self._document, folder=self.folder),
-                plugins=load_plugins(entry_points=False),
-                token=TOKEN,
-                approver=self.humans,
-                recorder=self.records,
+                gateways=lambda spawn: OneGateway(
+                    gateway=gateway,
+                    plugins=load_plugins(entry_points=False),
+                    token=TOKEN,
+                    approver=self.humans,
+                    recorder=self.records,
+                    kill_switches=lambda: self.kill_switches,
+                    limits=self._limits,
+                    spawn=spawn,
+                ),
                 authority=self.authority,
-                kill_switches=lambda: self.kill_switches,
                 limits=self._limits,
             )
             async with self.server:

@@ -163,7 +163,7 @@ def test_connection_that_cannot_be_ended_gently_is_closed(gateway) -> None:
             self.ended = True
 
     first, second = Stubborn(), Stubborn()
-    (served,) = gateway.server._served.values()
+    (served,) = gateway.server._gateways
     served.carried |= {first, second}
     since = gateway.kill("org")
     while not (first.ended and second.ended):

@@ -179,15 +179,19 @@ def test_stopped_gateway_forwards_nothing_more(gateway, origin) -> None:
 def test_taken_address_is_an_error(gateway, start_gateway) -> None:
     from tameflare_core.plugins import load_plugins
     from tameflare_core.testing import MemoryRecorder, gateway_from
+    from tameflare_proxy.one_gateway import OneGateway
     from tameflare_proxy.server import GatewayServer
 
     async def start() -> None:
         own = GatewayServer(
-            gateway=gateway_from("version: 1\ngateway: agent\n"),
-            plugins=load_plugins(entry_points=False),
-            token="gwtk_x",
-            approver=gateway.humans,
-            recorder=MemoryRecorder(),
+            gateways=lambda spawn: OneGateway(
+                gateway=gateway_from("version: 1\ngateway: agent\n"),
+                plugins=load_plugins(entry_points=False),
+                token="gwtk_x",
+                approver=gateway.humans,
+                recorder=MemoryRecorder(),
+                spawn=spawn,
+            ),
             authority=gateway.authority,
             port=gateway.port,
         )

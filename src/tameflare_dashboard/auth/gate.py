@@ -74,7 +74,7 @@ async def _authenticated(
                 return principal
         raise _unauthenticated("the token is unknown, expired or revoked: run `tf login`")
     if cookie is not None:
-        principal = await sessions.find(backend, token_digest(cookie))
+        principal = await sessions.find(backend, cookie)
         if principal is not None:
             if request.method not in _SAFE:
                 _check_intent(request, principal)
@@ -123,8 +123,7 @@ def _check_intent(request: Request, principal: Principal) -> None:
     """Check that a write with a cookie was made by our own page."""
     check_same_origin(request)
     given = request.headers.get(CSRF_HEADER, "")
-    expected = principal.csrf_digest or b""
-    if not given or not hmac.compare_digest(token_digest(given), expected):
+    if not hmac.compare_digest(given.encode(), principal.csrf.encode()):
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "csrf",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tameflare_dashboard.auth.roles import UserRole
 from tameflare_dashboard.backend import Actor
@@ -20,7 +20,7 @@ class Principal:
         name: their name.
         role: what they may do.
         session_id: the browser session; None for a command with a personal access token.
-        csrf_digest: of what the session's writes must carry.
+        csrf: what the session's writes must carry; empty without one.
     """
 
     user_id: str
@@ -28,7 +28,7 @@ class Principal:
     name: str
     role: UserRole
     session_id: str | None = None
-    csrf_digest: bytes | None = None
+    csrf: str = field(default="", repr=False)
 
     @property
     def actor(self) -> Actor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,6 @@ __all__ = [
     "end_all",
     "find",
     "listed",
-    "renew_csrf",
     "start",
 ]
 
@@ -59,13 +59,13 @@ async def start(tx: Transaction, user_id: str, *, address: str, agent: str) -> N
         address: where from.
         agent: what the browser calls itself.
     """
-    new = NewSession(cookie=secrets.token_urlsafe(32), csrf=secrets.token_urlsafe(32))
+    cookie = secrets.token_urlsafe(32)
+    new = NewSession(cookie=cookie, csrf=_csrf(cookie))
     tx.session.add(
         SessionRow(
             digest=token_digest(new.cookie),
             id=new_id("ses"),
             user_id=user_id,
-            csrf_digest=token_digest(new.csrf),
             created=tx.now,
             seen=tx.now,
             expires=tx.now + LIFETIME,
@@ -77,9 +77,9 @@ async def start(tx: Transaction, user_id: str, *, address: str, agent: str) -> N
     return new
 
 
-async def find(backend: Backend, digest: bytes) -> Principal | None:
+async def find(backend: Backend, cookie: str) -> Principal | None:
     """The user of a session that goes on; None when there is none."""
-    now = backend.clock()
+    now, digest = backend.clock(), token_digest(cookie)
     async with backend.reading() as session:
         found = (
             await session.execute(
@@ -104,17 +104,8 @@ async def find(backend: Backend, digest: bytes) -> Principal | None:
         name=user.name,
         role=UserRole(user.role),
         session_id=row.id,
-        csrf_digest=row.csrf_digest,
+        csrf=_csrf(cookie),
     )
-
-
-async def renew_csrf(session: AsyncSession, session_id: str) -> str:
-    """A fresh token for the writes of a session; the one before it is void."""
-    csrf = secrets.token_urlsafe(32)
-    await session.execute(
-        update(SessionRow).where(SessionRow.id == session_id).values(csrf_digest=token_digest(csrf))
-    )
-    return csrf
 
 
 async def listed(session: AsyncSession, user_id: str, now: datetime) -> list[SessionRow]:
@@ -150,3 +141,8 @@ async def end_all(tx: Transaction, user_id: str, *, but: str | None = None) -> N
     await tx.session.execute(
         delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.id != (but or ""))
     )
+
+
+def _csrf(cookie: str) -> str:
+    # Made of the cookie, which no page can read: so every tab has the same, and none is kept here.
+    return hashlib.sha256(b"tameflare csrf 1:" + cookie.encode()).hexdigest()

@@ -63,7 +63,6 @@ class SessionRow(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), unique=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    csrf_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     created: Mapped[datetime]
     seen: Mapped[datetime]
     expires: Mapped[datetime] = mapped_column(index=True)

@@ -283,7 +283,6 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("user_id", sa.String(length=32), nullable=False),
-        sa.Column("csrf_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("created", _TIME, nullable=False),
         sa.Column("seen", _TIME, nullable=False),
         sa.Column("expires", _TIME, nullable=False),
