@@ -19,6 +19,7 @@ from tameflare_cli.context import CONFIG_NAME, find_config
 from tameflare_cli.environment import ProxyAddress, child_environment
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.foreground import Foreground
+from tameflare_cli.project import PROJECT_FILE, Project
 from tameflare_cli.rendering import notice
 from tameflare_cli.trust import read_authority, write_trust
 from tameflare_core.system_roots import system_roots
@@ -30,8 +31,8 @@ _CONNECT_SECONDS = 3.0
 _DESCRIPTION = """\
 Run a program whose requests all pass a gateway, and which never sees a real key.
 
-Without --proxy a gateway is started for this run alone; what needs an approval is asked here on the
-terminal. The exit status is the program's own.
+Without --gateway and --proxy a gateway is started for this run alone; what needs an approval is
+asked here on the terminal. The exit status is the program's own.
 """
 
 _EXAMPLES = """\
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     inherit_nothing()
     terminal = Foreground.open()
     with (
-        _route(asked.config, asked.proxy, asked.ca, terminal) as route,
+        _route(asked, terminal) as route,
         TemporaryDirectory(prefix="tf-") as folder,
     ):
         from tameflare_core.folders import state_folder
@@ -108,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"the gateway's configuration; {CONFIG_NAME} in this folder unless given",
     )
     parser.add_argument(
+        "--gateway",
+        metavar="NAME",
+        help="a gateway of the control plane that `tf init --gateway` chose in this folder; that"
+        f" of {PROJECT_FILE} unless given",
+    )
+    parser.add_argument(
         "--proxy",
         metavar="URL",
         help="a gateway that runs already: http://TOKEN:@HOST:PORT, or without the token, which is"
@@ -138,17 +145,20 @@ def _say(removed: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _route(
-    config: Path | None, proxy: str | None, ca: Path | None, terminal: Foreground | None
-) -> Iterator[_Route]:
-    if proxy is not None:
-        if config is not None:
-            raise CommandFailed(ExitCode.USAGE, "`--config` and `--proxy` name two gateways")
-        yield _elsewhere(proxy, ca)
+def _route(asked: argparse.Namespace, terminal: Foreground | None) -> Iterator[_Route]:
+    named = [name for name in ("config", "gateway", "proxy") if getattr(asked, name) is not None]
+    if len(named) > 1:
+        options = " and ".join(f"`--{name}`" for name in named)
+        raise CommandFailed(ExitCode.USAGE, f"{options} name two gateways")
+    if asked.proxy is not None:
+        yield _elsewhere(asked.proxy, asked.ca)
         return
-    if ca is not None:
+    if asked.ca is not None:
         raise CommandFailed(ExitCode.USAGE, "`--ca` goes with `--proxy`")
-    path = find_config(config)
+    if asked.gateway is not None or (asked.config is None and PROJECT_FILE.exists()):
+        yield _chosen(asked.gateway)
+        return
+    path = find_config(asked.config)
     from tameflare_cli.hosting import env_credentials, hosted_beside
     from tameflare_cli.terminal import approver_on
     from tameflare_core.tokens import new_gateway_token
@@ -160,6 +170,27 @@ def _route(
             certificate=hosted.certificate,
             secrets=env_credentials(hosted.gateway),
         )
+
+
+def _chosen(gateway: str | None) -> _Route:
+    """The way to a gateway of a control plane; a local stack that does not run is started."""
+    project = Project.load()
+    if project is None:
+        raise CommandFailed(
+            ExitCode.USAGE,
+            "no gateway of a control plane was chosen in this folder",
+            "choose one with `tf init --gateway NAME`",
+        )
+    address = _address(project.proxy, Project.token(gateway or project.gateway))
+    try:
+        _check_reachable(address)
+    except CommandFailed:
+        from tameflare_cli.starting import is_of_this_machine, start_stack
+
+        if not is_of_this_machine(project):
+            raise
+        start_stack(project)
+    return _Route(address=address, certificate=Path(project.ca))
 
 
 def _elsewhere(proxy: str, ca: Path | None) -> _Route:
@@ -174,7 +205,7 @@ def _elsewhere(proxy: str, ca: Path | None) -> _Route:
     return _Route(address=address, certificate=ca)
 
 
-def _address(proxy: str) -> ProxyAddress:
+def _address(proxy: str, known: str = "") -> ProxyAddress:
     from urllib.parse import unquote, urlsplit
 
     try:
@@ -185,7 +216,7 @@ def _address(proxy: str) -> ProxyAddress:
     if parts.scheme not in ("http", "https") or not parts.hostname or port is None:
         # The URL may hold a token, so it is not repeated.
         raise CommandFailed(ExitCode.USAGE, "`--proxy` is not a URL like http://127.0.0.1:8899")
-    token = unquote(parts.username or "") or os.environ.get("TAMEFLARE_GATEWAY_TOKEN", "")
+    token = known or unquote(parts.username or "") or os.environ.get("TAMEFLARE_GATEWAY_TOKEN", "")
     if not token:
         raise CommandFailed(
             ExitCode.USAGE,

@@ -1,4 +1,4 @@
-"""`tf credentials`: the vault beside a configuration."""
+"""`tf credentials`: the vault beside a configuration, or that of the control plane."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from tameflare_cli.context import find_config
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
-from tameflare_cli.options import ConfigOption, JsonOption
+from tameflare_cli.options import ConfigOption, JsonOption, RemoteOption
+from tameflare_cli.remote import connect
 from tameflare_cli.rendering import notice, print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Keep credentials in the vault beside the configuration (.tf/vault.json), encrypted.",
+    help="Keep credentials, encrypted, in the vault beside the configuration (.tf/vault.json) or in"
+    " that of the control plane.",
 )
 
 _Name = Annotated[
@@ -28,7 +30,7 @@ _Name = Annotated[
 
 
 @app.command()
-def add(name: _Name, config: ConfigOption = None) -> None:
+def add(name: _Name, config: ConfigOption = None, control_plane: RemoteOption = False) -> None:
     """Put a credential into the vault, in the place of an earlier one.
 
     It is asked without echo, or read from standard input; never from an argument, which other users
@@ -42,15 +44,24 @@ def add(name: _Name, config: ConfigOption = None) -> None:
     """
     from tameflare_core.vault.secret import Secret
 
-    vault = _vault(config)
-    vault.put(name, Secret(_read_secret(name)))
+    if control_plane:
+        connect().write("PUT", f"/api/v1/credentials/{name}", {"value": _read_secret(name)})
+    else:
+        vault = _vault(config)
+        vault.put(name, Secret(_read_secret(name)))
     print_line(f"kept `{name}`: use it as `credential: vault:{name}`")
 
 
 @app.command("list")
-def list_credentials(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def list_credentials(
+    config: ConfigOption = None, control_plane: RemoteOption = False, as_json: JsonOption = False
+) -> None:
     """List the names and versions of the credentials, never a secret."""
-    versions = _vault(config).versions()
+    if control_plane:
+        items = connect().get("/api/v1/credentials")
+        versions = {str(item["name"]): int(item["version"]) for item in items}
+    else:
+        versions = _vault(config).versions()
     if as_json:
         print_json([{"name": name, "version": version} for name, version in versions.items()])
     elif versions:
@@ -62,9 +73,12 @@ def list_credentials(config: ConfigOption = None, as_json: JsonOption = False) -
 
 
 @app.command()
-def remove(name: _Name, config: ConfigOption = None) -> None:
+def remove(name: _Name, config: ConfigOption = None, control_plane: RemoteOption = False) -> None:
     """Remove a credential from the vault."""
-    _vault(config).remove(name)
+    if control_plane:
+        connect().write("DELETE", f"/api/v1/credentials/{name}")
+    else:
+        _vault(config).remove(name)
     print_line(f"removed `{name}`")
 
 

@@ -10,17 +10,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated, Any
 
 import typer
 
 from tameflare_cli.demo import vendors
+from tameflare_cli.demo.stage import Stage, running_stage
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
-from tameflare_cli.hosting import HostedGateway, hosted_beside
 from tameflare_cli.rendering import one_line, print_line
-from tameflare_core.approval import Answer, Approval, ApprovalState
 from tameflare_core.decision import Decision
-from tameflare_core.record import TrafficRecord
-from tameflare_core.tokens import new_gateway_token
 
 app = typer.Typer(add_completion=False)
 
@@ -33,15 +31,15 @@ gateway: demo
 connectors:
   - type: github
     base_url: https://localhost:{github}/api/v3
-    credential: file:github.key
+    credential: vault:github
     allow_private_network: true
-    ca_file: vendors/ca.pem
+    ca_file: {ca_file}
   - type: generic
     id: payments
     base_url: https://localhost:{payments}
-    credential: file:payments.key
+    credential: vault:payments
     allow_private_network: true
-    ca_file: vendors/ca.pem
+    ca_file: {ca_file}
     actions:
       - {{method: POST, path: /v1/refunds, action: payments.refund.create, access: write,
          risk: high, categories: [financial]}}
@@ -66,62 +64,47 @@ class _Call:
     key: str | None
 
 
-class _Colleague:
-    """Plays the human who is asked: says what it was asked, and approves."""
-
-    async def open(self, approval: Approval) -> None:
-        pass
-
-    async def wait(self, approval: Approval) -> Answer:
-        return Answer(state=ApprovalState.APPROVED, by="the demo's colleague")
-
-    async def withdraw(self, approval: Approval) -> None:
-        pass
-
-
-class _Records:
-    """Keeps the records, so that the demo can tell them."""
-
-    def __init__(self) -> None:
-        self.kept: list[TrafficRecord] = []
-
-    def prepare(self) -> None:
-        pass
-
-    def record(self, record: TrafficRecord) -> None:
-        self.kept.append(record)
-
-
 @app.command()
-def demo() -> None:
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it up until you press Ctrl-C.")
+    ] = False,
+) -> None:
     """Show an agent behind a gateway: one call allowed, one denied, one held and approved.
 
-    Two stand-ins of vendors' APIs, a gateway and an agent run on this machine for a few seconds;
-    nothing leaves it.
+    Two stand-ins of vendors' APIs, a control plane with its vault, a gateway that follows it, an
+    agent, and a colleague who approves run on this machine for a few seconds; nothing leaves it.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf-demo-")))
+        # What the user has is left alone: everything of the demo is in its own folder.
+        os.environ |= {"XDG_DATA_HOME": str(folder / "data"), "XDG_STATE_HOME": str(folder)}
         github, payments = _vendors(stack, folder)
-        config = _configure(folder, github, payments)
-        records = _Records()
-        hosted = stack.enter_context(
-            hosted_beside(
-                config, token=new_gateway_token(), approver=_Colleague(), recorder=records
-            )
+        stage = stack.enter_context(running_stage())
+        stage.put_credential("github", _GITHUB_KEY)
+        stage.put_credential("payments", _PAYMENTS_KEY)
+        trust = folder / "vendors" / "ca.pem"
+        token = stage.make_gateway(
+            _CONFIG.format(github=github.port, payments=payments.port, ca_file=trust)
         )
         calls = _calls(github, payments)
         print_line("an agent, two vendors' APIs, and a gateway between them\n", flush=True)
-        told = _run_agent(hosted, calls)
-    for number, (call, record, seen) in enumerate(zip(calls, records.kept, told, strict=True), 1):
-        _tell(number, call, record, seen)
-    wrong = [
-        call.title
-        for call, record, seen in zip(calls, records.kept, told, strict=True)
-        if not _as_promised(call, record, seen)
-    ]
-    if wrong:
-        raise CommandFailed(ExitCode.FAILED, f"not as it should be: {', '.join(wrong)}")
-    print_line("the agent never held a key; every call above was judged, and is what you see")
+        with stage.colleague():
+            told = _run_agent(stage, token, calls)
+        records = stage.records(len(calls))
+        for number, (call, record, seen) in enumerate(zip(calls, records, told, strict=True), 1):
+            _tell(number, call, record, seen)
+        wrong = [
+            call.title
+            for call, record, seen in zip(calls, records, told, strict=True)
+            if not _as_promised(call, record, seen)
+        ]
+        if wrong:
+            raise CommandFailed(ExitCode.FAILED, f"not as it should be: {', '.join(wrong)}")
+        print_line("the agent never held a key; every call above was judged, and is what you see")
+        if keep:
+            stage.keep(token)
+            return
     print_line("next: `tf init`, then `tf run -- YOUR AGENT`")
 
 
@@ -131,16 +114,6 @@ def _vendors(stack: ExitStack, folder: Path) -> tuple[vendors.Vendor, vendors.Ve
     authority = Authority.load_or_create(folder / "vendors")
     github = stack.enter_context(vendors.running("github", authority, folder))
     return github, stack.enter_context(vendors.running("payments", authority, folder))
-
-
-def _configure(folder: Path, github: vendors.Vendor, payments: vendors.Vendor) -> Path:
-    for name, key in (("github.key", _GITHUB_KEY), ("payments.key", _PAYMENTS_KEY)):
-        path = folder / name
-        path.touch(mode=0o600)
-        path.write_text(key)
-    config = folder / "tameflare.yaml"
-    config.write_text(_CONFIG.format(github=github.port, payments=payments.port))
-    return config
 
 
 def _calls(github: vendors.Vendor, payments: vendors.Vendor) -> list[_Call]:
@@ -163,17 +136,16 @@ def _calls(github: vendors.Vendor, payments: vendors.Vendor) -> list[_Call]:
     ]
 
 
-def _run_agent(hosted: HostedGateway, calls: list[_Call]) -> list[dict[str, object]]:
+def _run_agent(stage: Stage, token: str, calls: list[_Call]) -> list[dict[str, object]]:
     from tameflare_cli.demo import agent
 
     tf = [sys.executable, "-m", "tameflare_cli", "run", "--quiet"]
-    proxy = f"http://{hosted.address.host}:{hosted.address.port}"
-    gateway = ["--proxy", proxy, "--ca", str(hosted.certificate)]
+    gateway = ["--proxy", stage.proxy, "--ca", str(stage.certificate)]
     asked = [{"method": call.method, "url": call.url, "body": call.body} for call in calls]
     finished = subprocess.run(  # noqa: S603  # our own command line
         [*tf, *gateway, "--", sys.executable, str(agent.__file__)],
         input="".join(json.dumps(one) + "\n" for one in asked),
-        env=os.environ | {"TAMEFLARE_GATEWAY_TOKEN": hosted.address.token},
+        env=os.environ | {"TAMEFLARE_GATEWAY_TOKEN": token},
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -192,27 +164,27 @@ def _arrived(call: _Call) -> list[str]:
     ]
 
 
-def _as_promised(call: _Call, record: TrafficRecord, seen: dict[str, object]) -> bool:
+def _as_promised(call: _Call, record: dict[str, Any], seen: dict[str, object]) -> bool:
     return (
-        record.verdict is not None
-        and record.verdict.decision is call.decision
+        record["decision"] == call.decision
         and seen["status"] == call.status
         and _arrived(call) == ([] if call.key is None else [f"Bearer {call.key}"])
         and not any(key in str(seen) for key in (_GITHUB_KEY, _PAYMENTS_KEY))
     )
 
 
-def _tell(number: int, call: _Call, record: TrafficRecord, seen: dict[str, object]) -> None:
-    verdict = record.verdict
-    assert verdict is not None
+def _tell(number: int, call: _Call, record: dict[str, Any], seen: dict[str, object]) -> None:
+    actions = ", ".join(action["name"] for action in record["actions"])
     lines = [
         f"{number}. {call.title}: {call.method} {call.url}",
         f"   the agent sent       Authorization: {seen['sent']}",
-        f"   decision             {verdict.decision}: {', '.join(a.name for a in verdict.actions)}",
-        f"   rule                 {verdict.rule.id}  {verdict.rule.pattern}",
+        f"   decision             {record['decision']}: {actions}",
+        f"   rule                 {record['rule']['id']}  {record['rule']['pattern']}",
     ]
-    if record.approval_state is not None:
-        lines.append(f"   held, then           {record.approval_state} by the demo's colleague")
+    if record["approval_state"] is not None:
+        lines.append(
+            f"   held, then           {record['approval_state']} by {record['approval_by']}"
+        )
     arrived = _arrived(call)
     got = f"Authorization: {arrived[0]}" if arrived else "nothing"
     lines.append(f"   the vendor received  {got}")

@@ -10,7 +10,8 @@ import typer
 from tameflare_cli import templates
 from tameflare_cli.context import CONFIG_NAME
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
-from tameflare_cli.rendering import print_line, print_table
+from tameflare_cli.options import DEFAULT_LISTEN
+from tameflare_cli.rendering import one_line, print_line, print_table
 
 app = typer.Typer(add_completion=False)
 
@@ -22,22 +23,36 @@ def init(
     template: Annotated[
         str, typer.Option(metavar="NAME", help="Which one; `--list` shows them.")
     ] = templates.DEFAULT,
-    show: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
+    gateway: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Choose a gateway of the control plane instead."),
+    ] = None,
+    proxy: Annotated[
+        str, typer.Option(metavar="URL", help="With --gateway: a proxy that serves it.")
+    ] = f"http://{DEFAULT_LISTEN}",
+    show: Annotated[
+        bool, typer.Option("--list", help="List the templates, and the gateways to choose from.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented tameflare.yaml into this folder, and keep the vault out of git.
+
+    With --gateway: get a token for a gateway of the control plane that `tf login` knows, and write
+    .tf/config.yaml, so that `tf run` runs programs of this folder behind it.
 
     For example:
 
       tf init
 
       tf init --template prod-agent
+
+      tf init --gateway prod-agent
     """
     if show:
-        print_table(
-            ("template", "what for"),
-            [(name, templates.summary(name)) for name in templates.names()],
-        )
+        _list()
+        return
+    if gateway is not None:
+        _choose(gateway, proxy)
         return
     if template not in templates.names():
         raise CommandFailed(
@@ -50,6 +65,47 @@ def init(
     if _ignore_vault(Path.cwd()):
         print_line(f"added {_IGNORED} to .gitignore")
     print_line("next: `tf doctor` checks it, `tf run -- COMMAND` runs an agent behind it")
+
+
+def _list() -> None:
+    from tameflare_cli.remote import connect
+
+    print_table(
+        ("template", "what for"),
+        [(name, templates.summary(name)) for name in templates.names()],
+    )
+    try:
+        remote = connect()
+    except CommandFailed:
+        return  # nobody is logged in: there is nothing else to choose from
+    gateways = remote.get("/api/v1/gateways")
+    if gateways:
+        print_line("")
+        print_table(
+            ("gateway", "environment"),
+            [(each["name"], each["environment"] or "-") for each in gateways],
+        )
+
+
+def _choose(name: str, proxy: str) -> None:
+    from tameflare_cli.hosting import AUTHORITY_FOLDER
+    from tameflare_cli.project import PROJECT_FILE, Project
+    from tameflare_cli.remote import connect
+    from tameflare_core.folders import data_folder
+
+    remote = connect()
+    made = remote.write("POST", f"/api/v1/gateways/{name}/tokens", {"overlap": None})
+    known = remote.get(f"/api/v1/gateways/{name}")
+    Project(
+        gateway=known["name"],
+        control_plane=remote.url,
+        proxy=proxy,
+        ca=str(data_folder() / AUTHORITY_FOLDER / "ca.pem"),
+    ).save(made["token"])
+    print_line(f"wrote {PROJECT_FILE}: gateway {one_line(known['name'])} at {remote.url}")
+    if _ignore_vault(Path.cwd()):
+        print_line(f"added {_IGNORED} to .gitignore")
+    print_line("next: `tf run -- COMMAND` runs an agent behind it")
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

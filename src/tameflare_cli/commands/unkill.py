@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
+from tameflare_cli.options import RemoteOption
+from tameflare_cli.remote import connect
 from tameflare_cli.rendering import one_line, print_line
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def unkill(
         ),
     ] = None,
     everything: Annotated[bool, _ALL] = False,
+    control_plane: RemoteOption = False,
 ) -> None:
     """End kill switches: what they stopped is judged by the rules again.
 
@@ -40,6 +43,9 @@ def unkill(
 
     if everything and which is not None:
         raise CommandFailed(ExitCode.USAGE, "`--all` stands alone")
+    if control_plane:
+        _end_there(which, everything=everything)
+        return
     file = KillSwitchFile.of_user()
     ended = file.deactivate_all() if everything else _end(file, which)
     if not ended:
@@ -51,6 +57,22 @@ def unkill(
         print_line(f"ended: {switch.scope}  {switch.id}  {one_line(switch.reason)}")
     for switch in file.current():
         print_line(f"still stopped: {switch.scope}  {switch.id}  {one_line(switch.reason)}")
+
+
+def _end_there(which: str | None, *, everything: bool) -> None:
+    remote = connect()
+    active = remote.get("/api/v1/kill-switches")
+    alone = which is None and len(active) == 1
+    ended = [one for one in active if everything or alone or which in (one["id"], one["scope"])]
+    if not ended:
+        raise CommandFailed(
+            ExitCode.REFUSED,
+            "nothing was ended: say which of the active kill switches",
+            "`tf kill --list --control-plane` shows them",
+        )
+    for one in ended:
+        remote.write("DELETE", f"/api/v1/kill-switches/{one['id']}")
+        print_line(f"ended: {one_line(one['scope'])}  {one['id']}  {one_line(one['reason'])}")
 
 
 def _end(file: KillSwitchFile, which: str | None) -> tuple[KillSwitch, ...]:

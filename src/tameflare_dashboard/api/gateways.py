@@ -89,8 +89,10 @@ class Duplicate(Body):
 class Rotation(Body):
     """How a token is replaced."""
 
-    overlap: Annotated[int, Field(ge=0, le=7 * 86_400)] = Field(
-        default=3600, description="Seconds for which the former tokens go on being good."
+    overlap: Annotated[int, Field(ge=0, le=7 * 86_400)] | None = Field(
+        default=3600,
+        description="Seconds for which the former tokens go on being good; null to leave them as"
+        " they are.",
     )
 
 
@@ -182,9 +184,8 @@ async def rotate(
     """Make a new token; the former ones go on for a while, so that nothing has to stop."""
     async with backend.changing(principal.actor) as tx:
         row = await gateways.find(tx.session, gateway, lock=True)
-        kept, token = await gateways.rotate_token(
-            tx, row, overlap=timedelta(seconds=rotation.overlap)
-        )
+        overlap = None if rotation.overlap is None else timedelta(seconds=rotation.overlap)
+        kept, token = await gateways.rotate_token(tx, row, overlap=overlap)
     return MadeGatewayToken(**_token(kept).model_dump(), token=token)
 
 

@@ -21,7 +21,6 @@ from tameflare_dashboard.problems import Problem, not_found
 from tameflare_dashboard.store import org
 
 __all__ = [
-    "DEFAULT_OVERLAP",
     "add_token",
     "by_token",
     "change",
@@ -36,9 +35,6 @@ __all__ = [
     "tokens",
     "users_of",
 ]
-
-DEFAULT_OVERLAP = timedelta(hours=1)
-"""How long the former token goes on being good after a rotation, unless said otherwise."""
 
 
 async def listed(session: AsyncSession) -> list[GatewayRow]:
@@ -198,9 +194,11 @@ async def add_token(
 
 
 async def rotate_token(
-    tx: Transaction, row: GatewayRow, *, overlap: timedelta
+    tx: Transaction, row: GatewayRow, *, overlap: timedelta | None
 ) -> tuple[GatewayTokenRow, str]:
-    """Make a new token; those before it end after `overlap`."""
+    """Make a new token; those before it end after `overlap`, or go on as they are."""
+    if overlap is None:
+        return await add_token(tx, row)
     ends = tx.now + overlap
     await tx.session.execute(
         update(GatewayTokenRow)
