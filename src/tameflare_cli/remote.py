@@ -105,6 +105,10 @@ class Remote:
             trust_env=False,
         )
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
     def csrf(self, token: str) -> None:
         """Send along with writes what shows that a session's own user makes them."""
         self._client.headers["X-CSRF-Token"] = token

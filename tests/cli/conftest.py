@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import planes
 from tests.cli.harness import CONFIG, DEADLINE, TF, Open, Run, Screen
+from tests.cli.planes import LoggedIn
 
 
 @pytest.fixture
@@ -96,3 +98,10 @@ def screen(environment: dict[str, str], folder: Path) -> Iterator[Open]:
     yield start
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def logged_in(tmp_path: Path, tf: Run) -> Iterator[LoggedIn]:
+    """A control plane, and `tf` of its owner."""
+    with planes.logged_in(tmp_path, tf) as here:
+        yield here

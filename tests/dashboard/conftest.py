@@ -193,8 +193,8 @@ def serving(settings: Settings, *, port: int = 0, **options: Any) -> Iterator[Co
         port = listening.getsockname()[1]
         plane = ControlPlane(backend, f"http://127.0.0.1:{port}", asyncio.get_running_loop(), app)
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)  # noqa: ASYNC110  # uvicorn has no event for it  # uvicorn has no event for it
+        while not (server.started or serving.done()):  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(0.005)
         plane.stack.callback(lambda: setattr(server, "should_exit", True))
         started.append(plane)
         ready.set()

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,8 +78,7 @@ def demo(
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tf-demo-")))
-        # What the user has is left alone: everything of the demo is in its own folder.
-        os.environ |= {"XDG_DATA_HOME": str(folder / "data"), "XDG_STATE_HOME": str(folder)}
+        stack.enter_context(_folders_in(folder))
         github, payments = _vendors(stack, folder)
         stage = stack.enter_context(running_stage())
         stage.put_credential("github", _GITHUB_KEY)
@@ -106,6 +106,22 @@ def demo(
             stage.keep(token)
             return
     print_line("next: `tf init`, then `tf run -- YOUR AGENT`")
+
+
+@contextmanager
+def _folders_in(folder: Path) -> Iterator[None]:
+    """Leave alone what the user has: everything of the demo is in its own folder."""
+    names = {"XDG_DATA_HOME": str(folder / "data"), "XDG_STATE_HOME": str(folder / "state")}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _vendors(stack: ExitStack, folder: Path) -> tuple[vendors.Vendor, vendors.Vendor]:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ class Stage:
 
     def keep(self, token: str) -> None:
         """Leave everything up until the user wants no more."""
-        print_line(f"control plane  {self.remote.url}  (owner@demo.example, {self.password})")
+        print_line(f"control plane  {self.remote.url}  (colleague@demo.example, {self.password})")
         print_line(f"proxy          {self.proxy}")
         print_line(f"token          {token}")
         print_line("Ctrl-C ends it", flush=True)
@@ -113,14 +113,14 @@ def running_stage() -> Iterator[Stage]:
             portal.wrap_async_context_manager(serving_fleet(plane.url, "127.0.0.1", 0))
         )
         password = secrets.token_urlsafe(12)
-        remote = Remote(plane.url)
+        remote = stack.enter_context(closing(Remote(plane.url)))
         session = remote.write(
             "POST",
             "/api/v1/setup",
             {
                 "token": (plane.setup_link or "").rpartition("#")[2],
                 "organization": "Demo",
-                "email": "owner@demo.example",
+                "email": "colleague@demo.example",
                 "name": _COLLEAGUE,
                 "password": password,
             },

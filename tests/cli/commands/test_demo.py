@@ -18,7 +18,7 @@ def test_demo_shows_the_three_decisions(tf: Run) -> None:
     assert "the vendor received  nothing" in denied
     assert "403 application/problem+json" in denied
     assert "require_approval: payments.refund.create" in held
-    assert "approved by the demo's colleague" in held
+    assert "approved by colleague@demo.example" in held
     assert "the vendor received  Authorization: Bearer sk_the_real_key_of_the_demo" in held
 
 
