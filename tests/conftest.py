@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.standin import LOCAL_NAMES, Authority, Standin
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,3 +50,13 @@ def start_standin(standin_authority: Authority) -> Iterator[Callable[..., Standi
 def standin(start_standin: Callable[..., Standin]) -> Standin:
     """A stand-in upstream over TLS, known as `localhost` and `127.0.0.1`."""
     return start_standin()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server, in which each test gets a database of its own."""
+    from tests.postgres import Postgres  # only those that need it pay for it
+
+    server = Postgres(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.stop()

@@ -16,7 +16,7 @@ from tameflare_dashboard.db import migrate
 from tameflare_dashboard.db.columns import Base
 from tameflare_dashboard.db.models import GatewayRow, OrgRow
 from tameflare_dashboard.db.session import engine_url
-from tests.dashboard.conftest import Postgres
+from tests.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
