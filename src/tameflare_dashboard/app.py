@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from tameflare_dashboard import health
+from tameflare_dashboard import health, slack
 from tameflare_dashboard.api import routes as api
 from tameflare_dashboard.auth.passwords import Passwords
 from tameflare_dashboard.backend import SYSTEM, Backend
@@ -19,6 +19,7 @@ from tameflare_dashboard.gateway_api import routes as gateway_api
 from tameflare_dashboard.gateway_api.dispatch import Dispatch
 from tameflare_dashboard.health import Metrics
 from tameflare_dashboard.middleware import Surrounding
+from tameflare_dashboard.notices.sender import Sender
 from tameflare_dashboard.problems import add_problem_handlers
 from tameflare_dashboard.settings import Settings
 from tameflare_dashboard.store import invitations, org, users
@@ -73,6 +74,7 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> FastAPI
     add_problem_handlers(app)
     app.include_router(api.router)
     app.include_router(gateway_api.router)
+    app.include_router(slack.router)
     app.include_router(health.router)
     app.add_middleware(Surrounding, settings=settings, metrics=metrics)
     return app
@@ -97,6 +99,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         backend.bus.listen(),
         dispatch.run(),
         Upkeep(backend).run(),
+        Sender(backend).run(),
     )
     tasks = [asyncio.ensure_future(job) for job in jobs]
     try:

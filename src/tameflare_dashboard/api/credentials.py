@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
@@ -12,6 +13,7 @@ from tameflare_core.vault.secret import Secret
 from tameflare_dashboard.api.fields import Body, MayEdit, MaySee
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.models import CredentialRow
+from tameflare_dashboard.problems import Problem
 from tameflare_dashboard.store import credentials, gateways
 
 __all__ = ["router"]
@@ -53,6 +55,7 @@ async def put(
     response: Response, backend: BackendHere, principal: MayEdit, name: _Name, new: NewValue
 ) -> Credential:
     """Keep a credential, in the place of an earlier value; gateways that use it get it at once."""
+    _check_not_own(name)
     async with backend.changing(principal.actor) as tx:
         row = await credentials.put(tx, backend, name, Secret(new.value.get_secret_value()))
         users = await gateways.users_of(tx.session, name)
@@ -63,8 +66,18 @@ async def put(
 @router.delete("/credentials/{name}", status_code=204, summary="Forget a credential")
 async def remove(backend: BackendHere, principal: MayEdit, name: _Name) -> None:
     """Forget a credential that no gateway uses any more."""
+    _check_not_own(name)
     async with backend.changing(principal.actor) as tx:
         await credentials.remove(tx, name)
+
+
+def _check_not_own(name: str) -> None:
+    if name.startswith(credentials.OWN):
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "taken",
+            f"names that start with `{credentials.OWN}` are the organization's own",
+        )
 
 
 def _shown(row: CredentialRow, users: list[str]) -> Credential:

@@ -14,6 +14,7 @@ from tameflare_dashboard.api import (
     gateways,
     kill_switches,
     me,
+    notices,
     organization,
     parts,
     people,
@@ -53,5 +54,6 @@ for module in (
     audit,
     simulate,
     people,
+    notices,
 ):
     router.include_router(module.router)

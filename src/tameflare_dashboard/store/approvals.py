@@ -17,6 +17,7 @@ from tameflare_dashboard.backend import Transaction
 from tameflare_dashboard.db.models import ApprovalRow, GatewayRow
 from tameflare_dashboard.documents import parts
 from tameflare_dashboard.live import Change, ChangeKind
+from tameflare_dashboard.notices import planning
 from tameflare_dashboard.problems import Problem, not_found
 
 __all__ = [
@@ -89,6 +90,7 @@ async def open_(
         },
     )
     _announce(tx, row)
+    await planning.opened(tx, row)
     return True
 
 
@@ -272,6 +274,7 @@ async def _end(
             after={"state": state.value, "note": note, "widened": widened, "by": by},
         )
         _announce(tx, row)
+    await planning.ended(tx, [row.id for row in rows])
     return rows
 
 

@@ -16,17 +16,26 @@ from tameflare_dashboard.db.models import CredentialRow
 from tameflare_dashboard.problems import Problem, not_found
 from tameflare_dashboard.store import gateways, org
 
-__all__ = ["NAME", "listed", "opened", "put", "remove", "versions"]
+__all__ = ["NAME", "OWN", "listed", "opened", "put", "remove", "versions"]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 """What a credential can be called."""
 
 _NAME = re.compile(NAME)
 
+OWN = "org."
+"""What the names of the organization's own secrets start with; no gateway gets these."""
+
 
 async def listed(session: AsyncSession) -> list[CredentialRow]:
     """Every credential, by name."""
-    return list(await session.scalars(select(CredentialRow).order_by(CredentialRow.name)))
+    return list(
+        await session.scalars(
+            select(CredentialRow)
+            .where(~CredentialRow.name.startswith(OWN))
+            .order_by(CredentialRow.name)
+        )
+    )
 
 
 async def put(tx: Transaction, backend: Backend, name: str, secret: Secret) -> CredentialRow:

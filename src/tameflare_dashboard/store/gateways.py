@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tameflare_core.errors import ConfigError
 from tameflare_core.tokens import new_gateway_token, token_digest
 from tameflare_dashboard.backend import Backend, Transaction
 from tameflare_dashboard.db.models import CredentialRow, GatewayRow, GatewayTokenRow
@@ -66,6 +67,9 @@ async def checked(
     """
     extra = additions if additions is not None else await org.additions(session)
     result = await to_thread.run_sync(check, document, extra, backend.plugins, backend.settings)
+    own = sorted(name for name in result.credentials if name.startswith("org."))
+    if own:
+        raise ConfigError(f"`vault:{own[0]}` is the organization's own secret: put in another one")
     if result.credentials:
         known = await session.scalars(
             select(CredentialRow.name).where(CredentialRow.name.in_(result.credentials))

@@ -1,4 +1,4 @@
-"""Traffic over time and its most frequent actions, from the counts by minute."""
+"""Traffic over time and its most frequent actions, from the counts by minute and by hour."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tameflare_dashboard.db.models import TrafficMinuteRow
+from tameflare_dashboard.db.models import TrafficHourRow, TrafficMinuteRow
 
 __all__ = ["MOST_POINTS", "Point", "over_time", "step_for", "top_actions"]
+
+type _Table = type[TrafficMinuteRow] | type[TrafficHourRow]
 
 MOST_POINTS = 1500
 """Points of a chart at the most."""
 
+_HOUR = 3600
 _STEPS = (60, 300, 900, 3600, 6 * 3600, 86_400)
 
 
@@ -57,11 +60,12 @@ async def over_time(
         gateway_id: of this gateway alone.
         action: of this action alone.
     """
-    bucket = _bucket(session, step)
+    table: _Table = TrafficHourRow if step % _HOUR == 0 else TrafficMinuteRow
+    bucket = _bucket(session, table, step)
     rows = await session.execute(
-        select(bucket, TrafficMinuteRow.outcome, func.sum(TrafficMinuteRow.count))
-        .where(*_conditions(since, until, gateway_id, action))
-        .group_by(bucket, TrafficMinuteRow.outcome)
+        select(bucket, table.outcome, func.sum(table.count))
+        .where(*_conditions(table, since, until, gateway_id, action))
+        .group_by(bucket, table.outcome)
         .order_by(bucket)
     )
     points: dict[int, dict[str, int]] = {}
@@ -84,7 +88,7 @@ async def top_actions(
 ) -> list[tuple[str, int]]:
     """The most frequent actions with their counts; an empty name is what was no action."""
     total = func.sum(TrafficMinuteRow.count)
-    conditions = _conditions(since, until, gateway_id, None)
+    conditions = _conditions(TrafficMinuteRow, since, until, gateway_id, None)
     if outcome is not None:
         conditions.append(TrafficMinuteRow.outcome == outcome)
     rows = await session.execute(
@@ -98,21 +102,26 @@ async def top_actions(
 
 
 def _conditions(
-    since: datetime, until: datetime, gateway_id: str | None, action: str | None
+    table: _Table,
+    since: datetime,
+    until: datetime,
+    gateway_id: str | None,
+    action: str | None,
 ) -> list[ColumnElement[bool]]:
+    span = _HOUR if table is TrafficHourRow else 60
     found: list[ColumnElement[bool]] = [
-        TrafficMinuteRow.minute >= since - timedelta(seconds=59),
-        TrafficMinuteRow.minute < until,
+        table.start > since - timedelta(seconds=span),
+        table.start < until,
     ]
     if gateway_id is not None:
-        found.append(TrafficMinuteRow.gateway_id == gateway_id)
+        found.append(table.gateway_id == gateway_id)
     if action is not None:
-        found.append(TrafficMinuteRow.action == action)
+        found.append(table.action == action)
     return found
 
 
-def _bucket(session: AsyncSession, step: int) -> ColumnElement[int]:
-    seconds: ColumnElement[Any] = func.strftime("%s", TrafficMinuteRow.minute)
+def _bucket(session: AsyncSession, table: _Table, step: int) -> ColumnElement[int]:
+    seconds: ColumnElement[Any] = func.strftime("%s", table.start)
     if session.get_bind().dialect.name == "postgresql":
-        seconds = func.extract("epoch", TrafficMinuteRow.minute)
+        seconds = func.extract("epoch", table.start)
     return cast(func.floor(cast(seconds, Integer) / step), Integer) * step

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, delete, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from tameflare_dashboard.db.models import GatewayRow, TrafficMinuteRow, TrafficRow
+from tameflare_dashboard.db.models import GatewayRow, TrafficHourRow, TrafficMinuteRow, TrafficRow
 from tameflare_dashboard.store import partitions
 
 __all__ = ["Filters", "NewRecord", "export", "find", "ingest", "page", "prune", "risk_of"]
@@ -190,29 +190,32 @@ def _day(record_id: str, now: datetime) -> date:
 
 
 async def _count(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    counts = Counter(
-        (
-            row["time"].replace(second=0, microsecond=0),
-            row["gateway_id"],
-            row["action"] or "",
-            row["outcome"],
-        )
-        for row in rows
-    )
-    if not counts:
-        return
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(TrafficMinuteRow)
-    statement = statement.on_conflict_do_update(
-        index_elements=["minute", "gateway_id", "action", "outcome"],
-        set_={"count": TrafficMinuteRow.count + statement.excluded.count},
-    )
-    values = [
-        {"minute": minute, "gateway_id": gateway, "action": action, "outcome": outcome, "count": n}
-        for (minute, gateway, action, outcome), n in sorted(counts.items())
-    ]
-    await session.execute(statement, values)
+    for table, rest in (
+        (TrafficMinuteRow, {"second": 0, "microsecond": 0}),
+        (TrafficHourRow, {"minute": 0, "second": 0, "microsecond": 0}),
+    ):
+        counts = Counter(
+            (
+                row["time"].astimezone(UTC).replace(**rest),
+                row["gateway_id"],
+                row["action"] or "",
+                row["outcome"],
+            )
+            for row in rows
+        )
+        statement = insert(table)
+        statement = statement.on_conflict_do_update(
+            index_elements=["start", "gateway_id", "action", "outcome"],
+            set_={"count": table.count + statement.excluded.count},
+        )
+        names = ("start", "gateway_id", "action", "outcome")
+        values = [
+            {**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(counts.items())
+        ]
+        if values:
+            await session.execute(statement, values)
 
 
 async def page(
@@ -262,11 +265,9 @@ async def export(session: AsyncSession, filters: Filters) -> AsyncIterator[Traff
 async def prune(session: AsyncSession, keep: timedelta, now: datetime) -> int:
     """Forget what is older than `keep`; return how many days, or records, went."""
     oldest = (now - keep).date()
-    await session.execute(
-        delete(TrafficMinuteRow).where(
-            TrafficMinuteRow.minute < datetime.combine(oldest, datetime.min.time(), UTC)
-        )
-    )
+    midnight = datetime.combine(oldest, datetime.min.time(), UTC)
+    for table in (TrafficMinuteRow, TrafficHourRow):
+        await session.execute(delete(table).where(table.start < midnight))
     if session.get_bind().dialect.name == "postgresql":
         return await partitions.drop_before(session, oldest)
     gone = await session.execute(

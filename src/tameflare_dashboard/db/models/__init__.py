@@ -11,6 +11,7 @@ from tameflare_dashboard.db.models.gateways import KillSwitchRow as KillSwitchRo
 from tameflare_dashboard.db.models.gateways import OrgPolicyRow as OrgPolicyRow
 from tameflare_dashboard.db.models.gateways import StreamRow as StreamRow
 from tameflare_dashboard.db.models.notices import NoticeRow as NoticeRow
+from tameflare_dashboard.db.models.notices import SeenSignatureRow as SeenSignatureRow
 from tameflare_dashboard.db.models.people import AttemptRow as AttemptRow
 from tameflare_dashboard.db.models.people import InvitationRow as InvitationRow
 from tameflare_dashboard.db.models.people import LoginCodeRow as LoginCodeRow
@@ -18,6 +19,7 @@ from tameflare_dashboard.db.models.people import OrgRow as OrgRow
 from tameflare_dashboard.db.models.people import PersonalTokenRow as PersonalTokenRow
 from tameflare_dashboard.db.models.people import SessionRow as SessionRow
 from tameflare_dashboard.db.models.people import UserRow as UserRow
+from tameflare_dashboard.db.models.traffic import TrafficHourRow as TrafficHourRow
 from tameflare_dashboard.db.models.traffic import TrafficMinuteRow as TrafficMinuteRow
 from tameflare_dashboard.db.models.traffic import TrafficRow as TrafficRow
 
@@ -37,8 +39,10 @@ __all__ = [
     "OrgPolicyRow",
     "OrgRow",
     "PersonalTokenRow",
+    "SeenSignatureRow",
     "SessionRow",
     "StreamRow",
+    "TrafficHourRow",
     "TrafficMinuteRow",
     "TrafficRow",
     "UserRow",

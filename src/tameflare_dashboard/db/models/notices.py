@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tameflare_dashboard.db.columns import Base
 
-__all__ = ["NoticeRow"]
+__all__ = ["NoticeRow", "SeenSignatureRow"]
 
 
 class NoticeRow(Base):
@@ -33,3 +33,12 @@ class NoticeRow(Base):
     sent_state: Mapped[str | None] = mapped_column(String(16))
     place: Mapped[dict[str, Any] | None]
     error: Mapped[str | None] = mapped_column(String(500))
+
+
+class SeenSignatureRow(Base):
+    """A signed call that came, so that it does not come twice."""
+
+    __tablename__ = "seen_signatures"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -1,4 +1,4 @@
-"""Traffic records, and their counts by minute for charts."""
+"""Traffic records, and their counts by minute and by hour for charts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tameflare_dashboard.db.columns import Base
 
-__all__ = ["TrafficMinuteRow", "TrafficRow"]
+__all__ = ["TrafficHourRow", "TrafficMinuteRow", "TrafficRow"]
 
 
 class TrafficRow(Base):
@@ -54,13 +54,23 @@ class TrafficRow(Base):
     document: Mapped[dict[str, Any]]
 
 
-class TrafficMinuteRow(Base):
-    """How many requests of one kind there were in one minute; a chart of a month reads these."""
+class _Counts:
+    """How many requests of one kind there were from `start` on."""
 
-    __tablename__ = "traffic_minutes"
-
-    minute: Mapped[datetime] = mapped_column(primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
     gateway_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     action: Mapped[str] = mapped_column(String(200), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(20), primary_key=True)
     count: Mapped[int]
+
+
+class TrafficMinuteRow(_Counts, Base):
+    """Requests in one minute; a chart of a day reads these."""
+
+    __tablename__ = "traffic_minutes"
+
+
+class TrafficHourRow(_Counts, Base):
+    """Requests in one hour; a chart of a month reads these."""
+
+    __tablename__ = "traffic_hours"

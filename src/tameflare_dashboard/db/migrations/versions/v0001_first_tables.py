@@ -131,6 +131,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orgs")),
     )
     op.create_table(
+        "seen_signatures",
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_seen_signatures")),
+    )
+    op.create_index(op.f("ix_seen_signatures_at"), "seen_signatures", ["at"], unique=False)
+    op.create_table(
         "streams",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("instance", sa.String(length=32), nullable=False),
@@ -174,14 +181,25 @@ def upgrade() -> None:
     op.create_index("ix_traffic_outcome_time", "traffic", ["outcome", "time", "id"], unique=False)
     op.create_index("ix_traffic_time_id", "traffic", ["time", "id"], unique=False)
     op.create_table(
-        "traffic_minutes",
-        sa.Column("minute", _TIME, nullable=False),
+        "traffic_hours",
+        sa.Column("start", _TIME, nullable=False),
         sa.Column("gateway_id", sa.String(length=32), nullable=False),
         sa.Column("action", sa.String(length=200), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "minute", "gateway_id", "action", "outcome", name=op.f("pk_traffic_minutes")
+            "start", "gateway_id", "action", "outcome", name=op.f("pk_traffic_hours")
+        ),
+    )
+    op.create_table(
+        "traffic_minutes",
+        sa.Column("start", _TIME, nullable=False),
+        sa.Column("gateway_id", sa.String(length=32), nullable=False),
+        sa.Column("action", sa.String(length=200), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "start", "gateway_id", "action", "outcome", name=op.f("pk_traffic_minutes")
         ),
     )
     op.create_table(
@@ -338,6 +356,7 @@ def downgrade() -> None:
     op.drop_table("approvals")
     op.drop_table("users")
     op.drop_table("traffic_minutes")
+    op.drop_table("traffic_hours")
     op.drop_index("ix_traffic_time_id", table_name="traffic")
     op.drop_index("ix_traffic_outcome_time", table_name="traffic")
     op.drop_index("ix_traffic_gateway_time", table_name="traffic")
@@ -350,6 +369,8 @@ def downgrade() -> None:
     op.drop_index("ix_traffic_action_time", table_name="traffic")
     op.drop_table("traffic")
     op.drop_table("streams")
+    op.drop_index(op.f("ix_seen_signatures_at"), table_name="seen_signatures")
+    op.drop_table("seen_signatures")
     op.drop_table("orgs")
     op.drop_table("org_policies")
     op.drop_index(op.f("ix_kill_switches_ended"), table_name="kill_switches")

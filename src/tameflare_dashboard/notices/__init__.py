@@ -1,0 +1,1 @@
+"""Approvals told where people are: Slack, a webhook, e-mail; one after another."""
