@@ -26,14 +26,16 @@ _SETUP_LIFETIME = timedelta(days=1)
 
 
 async def create_setup(tx: Transaction) -> str:
-    """A fresh link token for the first owner; links made before are void.
+    """A fresh link token for the first owner; whichever process gave theirs, the first one counts.
 
     Raises:
         Problem: 409 when there is a user already.
     """
     if await users.any_user(tx.session):
         raise Problem(HTTPStatus.CONFLICT, "set-up-already", "this control plane has an owner")
-    await tx.session.execute(delete(InvitationRow).where(InvitationRow.setup))
+    await tx.session.execute(
+        delete(InvitationRow).where(InvitationRow.setup, InvitationRow.expires <= tx.now)
+    )
     return await _add(tx, "", UserRole.OWNER, setup=True, expires=tx.now + _SETUP_LIFETIME)
 
 
