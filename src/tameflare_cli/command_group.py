@@ -25,6 +25,7 @@ _COMMANDS = (
     "status",
     "approvals",
     "gateways",
+    "permissions",
     "apply",
     "export",
     "explain",

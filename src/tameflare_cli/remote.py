@@ -118,6 +118,11 @@ class Remote:
         given = {key: value for key, value in params.items() if value is not None}
         return self._call("GET", path, params=given).json()
 
+    def get_version(self, path: str) -> tuple[str, Any]:
+        """What a GET answers, after the version that an edit of it has to name."""
+        answer = self._call("GET", path)
+        return answer.headers.get("ETag", "*"), answer.json()
+
     def read(self, path: str) -> str:
         """What a GET answers, as text."""
         return self._call("GET", path).text

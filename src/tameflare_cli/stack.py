@@ -151,6 +151,7 @@ async def serving_fleet(
             "install `tameflare-cli[proxy]`",
         ) from None
     from tameflare_core.kill_switch_file import KillSwitchFile
+    from tameflare_core.otel import instruments
     from tameflare_core.plugins import load_plugins
     from tameflare_core.sync.cache import ConfigCache
     from tameflare_core.sync.client import ControlPlane, new_instance_id, proxy_id
@@ -171,10 +172,12 @@ async def serving_fleet(
     )
     spool, telemetry = Spool(state / "spool", instance), Telemetry()
     made: list[Fleet] = []
+    told = instruments("tameflare-gateway")
 
     def make(spawn: Any) -> Fleet:
-        made.append(Fleet(plane, synced, spool, limits, telemetry, spawn))
-        return made[0]
+        fleet = Fleet(plane, synced, spool, limits, telemetry, spawn, instruments=told)
+        made.append(fleet)
+        return fleet
 
     authority = Authority.load_or_create(data_folder() / AUTHORITY_FOLDER)
     server = GatewayServer(
@@ -186,6 +189,8 @@ async def serving_fleet(
         refused=await _addresses(url),
     )
     async with AsyncExitStack() as stack:
+        if told is not None:
+            stack.push_async_callback(asyncio.to_thread, told.close)
         try:
             stack.push_async_callback(_closed, made)  # once nothing is served any more
             await stack.enter_async_context(server)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from tameflare_core.otel import instruments
 from tameflare_dashboard import health, slack
 from tameflare_dashboard.api import routes as api
 from tameflare_dashboard.auth.passwords import Passwords
@@ -76,7 +77,8 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> FastAPI
     app.include_router(gateway_api.router)
     app.include_router(slack.router)
     app.include_router(health.router)
-    app.add_middleware(Surrounding, settings=settings, metrics=metrics)
+    app.state.instruments = told = instruments("tameflare-dashboard")
+    app.add_middleware(Surrounding, settings=settings, metrics=metrics, instruments=told)
     return app
 
 
@@ -110,6 +112,8 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await backend.close()
+        if app.state.instruments is not None:
+            await asyncio.to_thread(app.state.instruments.close)
 
 
 def _operation_id(route: APIRoute) -> str:

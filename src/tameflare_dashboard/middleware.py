@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tameflare_core.otel import Instruments
 from tameflare_core.surroundings import Surroundings
 from tameflare_dashboard.health import Metrics
 from tameflare_dashboard.problems import Problem, problem_response
@@ -39,10 +40,18 @@ class Surrounding:
         app: it.
         settings: which hosts it answers for, and whether over TLS.
         metrics: what is counted.
+        instruments: tell a collector about each request; None for none.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        metrics: Metrics,
+        instruments: Instruments | None = None,
+    ) -> None:
         self._app = app
+        self._tracer = instruments.tracer if instruments else None
         self._hosts = settings.hosts
         self._metrics = metrics
         self._surroundings = Surroundings()
@@ -56,6 +65,7 @@ class Surrounding:
             return
         request_id = self._surroundings.new_id()
         began = time.perf_counter()
+        at = time.time_ns()
         answered = 0
 
         async def answer(message: Message) -> None:
@@ -79,6 +89,7 @@ class Surrounding:
                 else:
                     await self._app(scope, receive, answer)
             finally:
+                self._trace(scope, request_id, answered, at)
                 _log.info(
                     "request",
                     method=scope["method"],
@@ -98,6 +109,16 @@ class Surrounding:
                 "this control plane is not known by that name: set TAMEFLARE_PUBLIC_URL",
             )
         return None
+
+    def _trace(self, scope: Scope, request_id: str, status: int, at: int) -> None:
+        if self._tracer is not None:
+            attributes = {
+                "http.request.method": scope["method"],
+                "http.route": _route(scope),
+                "http.response.status_code": status,
+                "tameflare.request_id": request_id,
+            }
+            self._tracer.start_span(_route(scope), attributes=attributes, start_time=at).end()
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)

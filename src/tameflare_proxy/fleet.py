@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any, override
 
 from tameflare_core.approvals import AsyncApprovals, Spawn
-from tameflare_core.frontend import AsyncServices
+from tameflare_core.frontend import AsyncServices, Recorder
+from tameflare_core.otel import Instruments
 from tameflare_core.sync.approver import Answers, ControlPlaneApprover
 from tameflare_core.sync.client import ControlPlane
 from tameflare_core.sync.gateway import SyncedGateway
@@ -18,6 +19,7 @@ from tameflare_proxy.bounds import Limits
 from tameflare_proxy.served import ServedGateway
 from tameflare_proxy.spool import GatewaySpool, Spool
 from tameflare_proxy.telemetry import Metered, Telemetry
+from tameflare_proxy.tracing import Traced
 
 __all__ = ["Fleet"]
 
@@ -31,6 +33,7 @@ class Fleet(Follower):
         spool: keeps their records.
         limits: bounds of each.
         telemetry: counts what they do.
+        instruments: tell a collector what they do; None for none.
         spawn: runs things in the background as long as the proxy does.
     """
 
@@ -42,12 +45,15 @@ class Fleet(Follower):
         limits: Limits,
         telemetry: Telemetry,
         spawn: Spawn,
+        *,
+        instruments: Instruments | None = None,
     ) -> None:
         self._plane = control_plane
         self._synced = synced
         self._spool = spool
         self._limits = limits
         self._telemetry = telemetry
+        self._instruments = instruments
         self._spawn = spawn
         self._served: dict[bytes, ServedGateway] = {}
         self._spools: dict[bytes, GatewaySpool] = {}
@@ -110,7 +116,7 @@ class Fleet(Follower):
                     limit=self._limits.held,
                     spawn=self._spawn,
                 ),
-                recorder=Metered(spool, self._telemetry),
+                recorder=self._recorder(spool),
                 credentials=gateway.credentials(gateway.point().gateway.folder),
                 # While a token is rotated there are two, and one limit.
                 usage=self._usage.setdefault(gateway.id, LocalUsage()),
@@ -123,6 +129,10 @@ class Fleet(Follower):
 
         self._spawn(drain)
         return served
+
+    def _recorder(self, spool: GatewaySpool) -> Recorder:
+        metered = Metered(spool, self._telemetry)
+        return metered if self._instruments is None else Traced(metered, self._instruments)
 
     @override
     def revoked(self, gateway: SyncedGateway) -> None:

@@ -59,7 +59,6 @@ UNTESTED_ALONE = {
     "tameflare_dashboard/gateway_api/*.py": "calls of gateways; dashboard/gateway_api makes them",
     "tameflare_dashboard/ids.py": "ids of whatever is made",
     "tameflare_dashboard/live.py": "carries changes; gateway_api/test_events.py hears them",
-    "tameflare_dashboard/middleware.py": "around every call; auth/test_gate.py has its headers",
     "tameflare_dashboard/notices/*.py": "told to stand-ins in dashboard/notices/test_sender.py",
     "tameflare_dashboard/problems.py": "every refusal; test_app.py looks at their form",
     "tameflare_dashboard/server.py": "serves every test of the dashboard",
