@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tameflare_core.audit.checkpoint import SigningKey
+from tameflare_core.audit.event import AuditEvent
 from tameflare_core.plugins import Plugins, load_plugins
 from tameflare_core.vault.keyring import KeyEncryptionKey, load_key
 from tameflare_dashboard.db.session import Database
 from tameflare_dashboard.live import Bus, Change
 from tameflare_dashboard.settings import Settings
-from tameflare_dashboard.store.audit import append_event
+from tameflare_dashboard.store.audit import append_event, last_event
 
 __all__ = ["SYSTEM", "Actor", "Backend", "Transaction"]
 
@@ -52,6 +53,8 @@ class Transaction:
     actor: Actor
     now: datetime
     announced: list[Change] = field(default_factory=list)
+    _appending: bool = False
+    _last: AuditEvent | None = None
 
     async def audit(self, verb: str, object_: str, before: Any = None, after: Any = None) -> None:
         """Put an event into the audit log.
@@ -62,8 +65,12 @@ class Transaction:
             before: how it was, as JSON values without secrets.
             after: how it is now, the same.
         """
-        await append_event(
+        if not self._appending:
+            self._last = await last_event(self.session)
+            self._appending = True
+        self._last = append_event(
             self.session,
+            self._last,
             time=self.now,
             actor=self.actor.id,
             actor_name=self.actor.name,

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from tameflare_core.config.document import GatewayConfig
+from tameflare_core.enforcement_level import EnforcementLevel
 from tameflare_core.errors import ConfigError
 from tameflare_core.gateway import Gateway
 from tameflare_core.plugins import Plugins
@@ -21,9 +22,11 @@ from tameflare_dashboard.settings import Settings
 __all__ = [
     "Additions",
     "Checked",
+    "Outline",
     "check",
     "completed",
     "edited",
+    "outline",
     "parts",
     "render",
     "revision_of",
@@ -45,6 +48,19 @@ class Additions:
 
     blocked_categories: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What lists show of a document.
+
+    Attributes:
+        enforcement: how much of a verdict is acted on.
+        connectors: id and type of each.
+    """
+
+    enforcement: EnforcementLevel
+    connectors: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +122,19 @@ def check(text: str, additions: Additions, plugins: Plugins, settings: Settings)
         environment=config.environment,
         credentials=vault_names(text),
         gateway=gateway,
+    )
+
+
+@lru_cache(maxsize=2048)
+def outline(text: str) -> Outline:
+    """What lists show of a document."""
+    document = parts(text)
+    return Outline(
+        enforcement=EnforcementLevel(document.get("enforcement") or EnforcementLevel.ENFORCE),
+        connectors=tuple(
+            (str(part.get("id") or part["type"]), str(part["type"]))
+            for part in document.get("connectors") or []
+        ),
     )
 
 

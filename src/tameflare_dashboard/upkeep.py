@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from tameflare_dashboard.backend import SYSTEM, Backend
 from tameflare_dashboard.store import approvals, audit, instances, org, traffic
@@ -56,7 +55,7 @@ class Upkeep:
         while True:
             try:
                 await step()
-            except (SQLAlchemyError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  # INVARIANT: it is tried again
                 _log.warning("upkeep failed", step=step.__name__, why=type(error).__name__)
             await asyncio.sleep(seconds)
 

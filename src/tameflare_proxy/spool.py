@@ -206,6 +206,10 @@ class GatewaySpool:
                 lines, size = await to_thread.run_sync(_batch, path, sent)
             except FileNotFoundError:
                 return True  # another process has sent it
+            except OSError as error:
+                _logger.error("traffic records not read: %s", error.strerror)
+                await anyio.sleep(backoff.next())
+                continue
             if not size:
                 break
             secret = token()

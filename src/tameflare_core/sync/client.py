@@ -160,7 +160,7 @@ class ControlPlane:
         if answer.status_code == httpx.codes.NOT_MODIFIED:
             return None
         try:
-            return ServedConfig.from_dict(answer.json())
+            return ServedConfig.from_dict(self._object(answer))
         except ValueError as error:
             raise ControlPlaneUnreachable(
                 f"{self.url}: the configuration cannot be read: {error}"
@@ -179,8 +179,7 @@ class ControlPlane:
             params={"wait": wait},
             timeout=httpx.Timeout(wait + 10.0, connect=5.0),
         )
-        values: dict[str, Any] = answer.json()
-        return values
+        return self._object(answer)
 
     async def withdraw_approval(self, token: Secret, approval_id: str) -> None:
         """Say that a request is held no longer."""
@@ -208,7 +207,8 @@ class ControlPlane:
             token,
             json={"tokens": [each.reveal() for each in tokens]},
         )
-        return frozenset(answer.json()["unknown"])
+        unknown = self._object(answer).get("unknown")
+        return frozenset(map(str, unknown if isinstance(unknown, list) else ()))
 
     @asynccontextmanager
     async def events(self, token: Secret) -> AsyncIterator[AsyncIterator[Event]]:
@@ -253,6 +253,16 @@ class ControlPlane:
         if answer.status_code >= 400:
             self._refuse(answer)
         return answer
+
+    def _object(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            values = answer.json()
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            # Something else answers in its place, like the page of a network's login.
+            raise ControlPlaneUnreachable(f"{self.url}: its answer cannot be read")
+        return values
 
     def _refuse(self, answer: httpx.Response) -> NoReturn:
         status = answer.status_code

@@ -250,6 +250,10 @@ class SyncedGateways:
                 await to_thread.run_sync(self._cache.forget, gateway.token)
         except (ControlPlaneUnreachable, ControlPlaneRefused):
             self._heard(reachable=False)
+        except Exception as error:  # noqa: BLE001
+            # INVARIANT: whatever goes wrong with one gateway, the others are followed on.
+            gateway.problem = f"a newer configuration failed here: {type(error).__name__}"
+            _logger.error("gateway `%s`: %s", gateway.name, gateway.problem)
 
     def _bound(self, config: ServedConfig) -> Gateway:
         return GatewayConfig.from_text(

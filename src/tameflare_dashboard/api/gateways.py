@@ -14,7 +14,7 @@ from tameflare_dashboard.api.fields import Body, DocumentText, GatewayKey, Id, M
 from tameflare_dashboard.api.versions import IfMatch, check_version, tag
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.models import GatewayRow, GatewayTokenRow
-from tameflare_dashboard.documents import edited, parts
+from tameflare_dashboard.documents import edited, outline, parts
 from tameflare_dashboard.problems import Problem, not_found
 from tameflare_dashboard.store import gateways
 
@@ -276,15 +276,13 @@ async def _text(request: Request) -> str:
 
 def shown(row: GatewayRow, now: datetime) -> GatewaySummary:
     """A gateway as a list shows it."""
-    document = parts(row.document)
+    about = outline(row.document)
     return GatewaySummary(
         id=row.id,
         name=row.name,
         environment=row.environment,
-        enforcement=document.get("enforcement") or EnforcementLevel.ENFORCE,
-        connectors=[
-            str(part.get("id") or part["type"]) for part in document.get("connectors") or []
-        ],
+        enforcement=about.enforcement,
+        connectors=[name for name, _ in about.connectors],
         created=row.created,
         updated=row.updated,
         seen=row.seen,

@@ -62,6 +62,8 @@ async def activate(backend: BackendHere, principal: MayKill, new: NewKillSwitch)
         scope = KillScope.parse(new.scope)
         async with backend.changing(principal.actor) as tx:
             row = await kill_switches.activate(tx, scope, new.reason)
+        async with backend.changing(principal.actor) as tx:
+            await kill_switches.close_held(tx, row)
     except ValueError as error:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", str(error)[:500]

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from tameflare_core.decision import Role
+from tameflare_core.kill_switch import KillSwitches
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.backend import Backend
 from tameflare_dashboard.db.models import ApprovalRow
 from tameflare_dashboard.gateway_api.caller import CallerHere
 from tameflare_dashboard.gateway_api.dispatch import Dispatch
 from tameflare_dashboard.problems import not_found
-from tameflare_dashboard.store import approvals, instances
+from tameflare_dashboard.store import approvals, instances, kill_switches
 
 __all__ = ["router"]
 
@@ -122,7 +123,9 @@ async def withdraw(
 ) -> None:
     """End an approval whose request the gateway no longer holds."""
     async with backend.changing(caller.actor) as tx:
-        await approvals.withdraw(tx, caller.gateway.id, id)
+        active = await kill_switches.active(tx.session)
+        switches = KillSwitches(map(kill_switches.switch_of, active))
+        await approvals.withdraw(tx, caller.gateway, id, switches)
 
 
 async def _current(backend: Backend, gateway: str, approval: str) -> ApprovalAnswer:

@@ -83,7 +83,7 @@ class Dispatch:
                 change = await subscription.next()
                 try:
                     await self._carry(change)
-                except SQLAlchemyError as error:
+                except Exception as error:  # noqa: BLE001  # INVARIANT: the next one is carried
                     _log.error("change not carried", why=type(error).__name__)
                     self.end_streams()
 

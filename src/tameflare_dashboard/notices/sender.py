@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from tameflare_core.vault.secret import Secret
 from tameflare_dashboard.backend import Backend
@@ -58,7 +57,7 @@ class Sender:
                     try:
                         while await self._send_some(client):
                             pass
-                    except (SQLAlchemyError, OSError) as error:
+                    except Exception as error:  # noqa: BLE001  # INVARIANT: it is tried again
                         _log.warning("notices not looked at", why=type(error).__name__)
                     try:
                         async with asyncio.timeout(_LOOK_SECONDS):

@@ -15,7 +15,7 @@ from tameflare_core.kill_switch import KillSwitch, KillSwitches
 from tameflare_dashboard.auth.principal import Principal
 from tameflare_dashboard.backend import Transaction
 from tameflare_dashboard.db.models import ApprovalRow, GatewayRow
-from tameflare_dashboard.documents import parts
+from tameflare_dashboard.documents import outline
 from tameflare_dashboard.live import Change, ChangeKind
 from tameflare_dashboard.notices import planning
 from tameflare_dashboard.problems import Problem, not_found
@@ -160,18 +160,33 @@ async def answer(
     return ended[0]
 
 
-async def withdraw(tx: Transaction, gateway_id: str, approval_id: str) -> None:
-    """End an approval that its gateway no longer holds: expired when its time is over.
+async def withdraw(
+    tx: Transaction, gateway: GatewayRow, approval_id: str, switches: KillSwitches
+) -> None:
+    """End an approval that its gateway no longer holds.
+
+    It is `killed` when a kill switch stops it, `expired` when its time is over, else `cancelled`.
+
+    Args:
+        tx: the transaction.
+        gateway: whose it is.
+        approval_id: the approval.
+        switches: those that are active.
 
     Raises:
         Problem: 404.
     """
     row = await find(tx.session, approval_id)
-    if row.gateway_id != gateway_id:
+    if row.gateway_id != gateway.id:
         raise not_found("approval", approval_id)
-    over = row.expires <= tx.now + _SLACK
-    state = ApprovalState.EXPIRED if over else ApprovalState.CANCELLED
-    await _end(tx, [ApprovalRow.id == approval_id], state)
+    which = [ApprovalRow.id == approval_id]
+    switch = _stopped_by(switches, gateway.name, gateway.document, row.request)
+    if switch is not None:
+        await _end(tx, which, ApprovalState.KILLED, by=switch.by, note=switch.reason)
+    elif row.expires <= tx.now + _SLACK:
+        await _end(tx, which, ApprovalState.EXPIRED)
+    else:
+        await _end(tx, which, ApprovalState.CANCELLED)
 
 
 async def any_due(session: AsyncSession, now: datetime) -> bool:
@@ -207,7 +222,7 @@ async def kill(tx: Transaction, switch: KillSwitch) -> int:
     stopped = [
         approval_id
         for approval_id, request, name, document in pending
-        if _stops(switches, name, document, request)
+        if _stopped_by(switches, name, document, request) is not None
     ]
     ended = 0
     for start in range(0, len(stopped), 500):
@@ -223,19 +238,15 @@ async def kill(tx: Transaction, switch: KillSwitch) -> int:
     return ended
 
 
-def _stops(switches: KillSwitches, gateway: str, document: str, request: dict[str, Any]) -> bool:
+def _stopped_by(
+    switches: KillSwitches, gateway: str, document: str, request: dict[str, Any]
+) -> KillSwitch | None:
     connector = request["connector"]
-    kind = next(
-        (
-            str(part["type"])
-            for part in parts(document).get("connectors") or []
-            if (part.get("id") or part["type"]) == connector
-        ),
-        connector,
-    )
-    return switches.for_connector(gateway, connector, kind) is not None or any(
-        switches.for_action(action["name"]) is not None for action in request["actions"]
-    )
+    kind = dict(outline(document).connectors).get(connector, connector)
+    found = switches.for_connector(gateway, connector, kind)
+    for action in request["actions"]:
+        found = found or switches.for_action(action["name"])
+    return found
 
 
 async def pending_count(session: AsyncSession) -> int:

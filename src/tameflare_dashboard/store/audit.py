@@ -19,6 +19,7 @@ __all__ = [
     "checkpoints",
     "event_of",
     "events",
+    "last_event",
     "sign_checkpoint",
 ]
 
@@ -26,8 +27,25 @@ _LOCK = 7_302_551_019  # whoever appends, one at a time, on PostgreSQL
 _AT_ONCE = 1000
 
 
-async def append_event(
+async def last_event(session: AsyncSession) -> AuditEvent | None:
+    """The last event, once it is this transaction's turn to append to it.
+
+    Transactions that append follow one another.
+
+    Args:
+        session: of a transaction that writes.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
+    last = (
+        await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq.desc()).limit(1))
+    ).one_or_none()
+    return None if last is None else event_of(last)
+
+
+def append_event(
     session: AsyncSession,
+    last: AuditEvent | None,
     *,
     time: datetime,
     actor: str,
@@ -36,11 +54,12 @@ async def append_event(
     object_: str,
     before: Any,
     after: Any,
-) -> None:
-    """Append an event; transactions that do so follow one another.
+) -> AuditEvent:
+    """Append an event, and return it.
 
     Args:
-        session: of a transaction that writes.
+        session: of the transaction whose turn it is.
+        last: the event that it follows.
         time: when it happened.
         actor: who did it.
         actor_name: their name.
@@ -49,14 +68,8 @@ async def append_event(
         before: a JSON value; what is a secret by its key is taken out.
         after: the same.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
-    await session.flush()
-    last = (
-        await session.scalars(select(AuditEventRow).order_by(AuditEventRow.seq.desc()).limit(1))
-    ).one_or_none()
     event = AuditEvent.next(
-        None if last is None else event_of(last),
+        last,
         time=time,
         actor=actor,
         actor_name=actor_name,
@@ -79,7 +92,7 @@ async def append_event(
             hash=event.hash,
         )
     )
-    await session.flush()
+    return event
 
 
 def event_of(row: AuditEventRow) -> AuditEvent:

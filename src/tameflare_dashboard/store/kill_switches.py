@@ -12,7 +12,7 @@ from tameflare_dashboard.live import Change, ChangeKind
 from tameflare_dashboard.problems import not_found
 from tameflare_dashboard.store import approvals
 
-__all__ = ["activate", "active", "end", "listed", "switch_of"]
+__all__ = ["activate", "active", "close_held", "end", "listed", "switch_of"]
 
 
 def switch_of(row: KillSwitchRow) -> KillSwitch:
@@ -41,7 +41,10 @@ async def listed(session: AsyncSession, *, most: int = 200) -> list[KillSwitchRo
 
 
 async def activate(tx: Transaction, scope: KillScope, reason: str) -> KillSwitchRow:
-    """Stop what `scope` names: gateways hear it at once, and what they hold is closed.
+    """Stop what `scope` names: gateways hear it at once.
+
+    What they hold is closed by `close_held`, in a transaction of its own: however much that is,
+    nobody waits for it to stop.
 
     Raises:
         ValueError: the reason is empty or too long.
@@ -64,8 +67,12 @@ async def activate(tx: Transaction, scope: KillScope, reason: str) -> KillSwitch
         after={"scope": row.scope, "reason": reason},
     )
     tx.announce(Change(kind=ChangeKind.KILL_SWITCH))
-    await approvals.kill(tx, switch)
     return row
+
+
+async def close_held(tx: Transaction, row: KillSwitchRow) -> None:
+    """Close the approvals that a kill switch stops."""
+    await approvals.kill(tx, switch_of(row))
 
 
 async def end(tx: Transaction, switch_id: str) -> None:
