@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -94,6 +94,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(kind, _database)
+    app.add_exception_handler(DataError, _not_storable)
+    app.add_exception_handler(UnicodeEncodeError, _not_storable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -158,6 +160,16 @@ async def _database(_: Request, error: Exception) -> JSONResponse:
             "database-unavailable",
             f"the database cannot be used now, and nothing was changed: {why}",
             headers={"Retry-After": "5"},
+        )
+    )
+
+
+async def _not_storable(_: Request, __: Exception) -> JSONResponse:
+    return problem_response(
+        Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "invalid-request",
+            "a value cannot be kept: it is out of range, or its text has a character like NUL",
         )
     )
 

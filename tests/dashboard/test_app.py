@@ -60,7 +60,9 @@ def test_no_answer_is_an_error_of_ours(control_plane: ControlPlane) -> None:
             tried += 1
             headers = {"Authorization": f"Bearer {bearer}", "If-Match": "*"}  # noqa: B023
             answer = case.call(base_url=control_plane.url, headers=headers, timeout=20)
-            assert answer.status_code < 500, f"{case.method} {answer.url}: {answer.text[:500]}"
+            assert answer.status_code < 500, (
+                f"{case.method} {case.formatted_path} {case.query} {case.body}: {answer.text[:500]}"
+            )
             if answer.status_code >= 400:
                 assert answer.headers["content-type"][0] == "application/problem+json"
 

@@ -51,7 +51,7 @@ UNTESTED_ALONE = {
     "tameflare_dashboard/api/*.py": "calls of the API; dashboard/api, auth/test_gate.py",
     "tameflare_dashboard/auth/*.py": "who is let in; dashboard/auth/test_gate.py tries everybody",
     "tameflare_dashboard/backend.py": "what every call shares",
-    "tameflare_dashboard/db/*.py": "what every call stands on; db/test_migrate.py",
+    "tameflare_dashboard/db/*.py": "what every call stands on; db/test_migrate.py, test_traffic.py",
     "tameflare_dashboard/db/migrations/*.py": "db/test_migrate.py runs them up and down",
     "tameflare_dashboard/db/migrations/versions/*.py": "db/test_migrate.py runs them up and down",
     "tameflare_dashboard/db/models/*.py": "declares tables; db/test_migrate.py compares them",

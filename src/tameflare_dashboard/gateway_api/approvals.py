@@ -14,6 +14,7 @@ from tameflare_core.kill_switch import KillSwitches
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.backend import Backend
 from tameflare_dashboard.db.models import ApprovalRow
+from tameflare_dashboard.db.storable import storable
 from tameflare_dashboard.gateway_api.caller import CallerHere
 from tameflare_dashboard.gateway_api.dispatch import Dispatch
 from tameflare_dashboard.problems import not_found
@@ -83,7 +84,7 @@ async def open_(
     async with backend.changing(caller.actor) as tx:
         if caller.instance:
             await instances.note(tx, caller.instance, caller.proxy)
-        document = new.model_dump(mode="json")
+        document = storable({**new.model_dump(), "created": new.created.isoformat()})
         if not await approvals.open_(tx, caller.gateway, caller.instance, document):
             response.status_code = 200
         row = await approvals.find(tx.session, new.id)

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from tameflare_dashboard.auth.gate import BackendHere
+from tameflare_dashboard.db.storable import storable
 from tameflare_dashboard.gateway_api.caller import CallerHere
 from tameflare_dashboard.problems import Problem
 from tameflare_dashboard.store import traffic
@@ -95,4 +96,5 @@ async def take(backend: BackendHere, caller: CallerHere, batch: Batch) -> Taken:
 
 def _document(record: Record, gateway: str) -> dict[str, Any]:
     # The token says whose it is; the gateway may have had another name when it wrote the record.
-    return {**record.model_dump(mode="json"), "gateway": gateway}
+    document: dict[str, Any] = storable(record.model_dump())
+    return {**document, "time": record.time.isoformat(), "gateway": gateway}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -198,3 +199,29 @@ def test_old_records_are_forgotten(control_plane: ControlPlane, gateway: httpx.C
     assert control_plane.run(prune()) == 1
     items = control_plane.owner.get("/api/v1/traffic").json()["items"]
     assert [item["id"] for item in items] == [records[0]["id"]]
+
+
+def test_what_an_agent_wrote_holds_nothing_up(
+    control_plane: ControlPlane, gateway: httpx.Client
+) -> None:
+    nasty = "a\0b\ud800c"
+    records = [
+        record(
+            datetime.now(UTC),
+            1,
+            path=nasty,
+            actions=[{"name": "x.y", "risk": "low", "resource": {nasty: [nasty]}}],
+        ),
+        record(datetime.now(UTC), 2),
+    ]
+    content = json.dumps({"records": records})
+    answer = gateway.post(PATH, content=content, headers={"Content-Type": "application/json"})
+    assert answer.json() == {"accepted": 2, "known": 0}
+    paths = {item["path"] for item in control_plane.owner.get("/api/v1/traffic").json()["items"]}
+    assert paths == {"a\ufffdb?c", "/repos/o/r"}
+
+
+def test_text_that_cannot_be_kept_is_refused(control_plane: ControlPlane) -> None:
+    reason = {"scope": "org", "reason": "a\0b"}
+    assert control_plane.owner.post("/api/v1/kill-switches", reason).status_code in {201, 422}
+    assert control_plane.owner.get("/api/v1/traffic?host=%00").status_code == 422
