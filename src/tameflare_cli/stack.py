@@ -158,10 +158,11 @@ async def serving_fleet(
     from tameflare_core.sync.gateways import SyncedGateways
 
     state, instance, limits = state_folder(), new_instance_id(), Limits(held=10_000)
-    # Two processes of one user on one machine are told apart by where they listen.
+    # Two processes of one user on one machine are told apart by where they listen. One on any port
+    # comes after no other one.
     folder = state / "proxies" / f"{host.replace(':', '_')}_{port}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    plane = ControlPlane(url, instance=instance, proxy=proxy_id(folder))
+    plane = ControlPlane(url, instance=instance, proxy=proxy_id(folder) if port else "")
     synced = SyncedGateways(
         plane,
         cache=ConfigCache(state / "configs"),

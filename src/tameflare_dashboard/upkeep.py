@@ -25,6 +25,8 @@ CHECKPOINT_SECONDS = 60.0
 PRUNE_SECONDS = 3600.0
 SWEEP_SECONDS = 15.0
 
+_JUMP_SECONDS = 10.0
+
 
 class Upkeep:
     """Expires approvals, ends what dead proxies held, signs checkpoints, forgets old traffic.
@@ -38,7 +40,8 @@ class Upkeep:
     def __init__(self, backend: Backend, *, grace: float = 90.0) -> None:
         self._backend = backend
         self._grace = grace
-        self._began = time.monotonic()
+        self._trusted_from = time.monotonic() + grace
+        self._clocks = backend.clock(), time.monotonic()
 
     async def run(self) -> None:
         """Do it; runs until it is cancelled."""
@@ -67,7 +70,13 @@ class Upkeep:
                 await approvals.expire(tx)
 
     async def _sweep(self) -> None:
-        if time.monotonic() - self._began > self._grace:
+        wall, steady = self._backend.clock(), time.monotonic()
+        passed = (wall - self._clocks[0]).total_seconds() - (steady - self._clocks[1])
+        self._clocks = wall, steady
+        if passed > _JUMP_SECONDS:
+            # The time of day was set forward: what was heard a moment ago looks old now.
+            self._trusted_from = steady + self._grace
+        if steady >= self._trusted_from:
             async with self._backend.changing(SYSTEM) as tx:
                 await instances.end_gone(tx)
 

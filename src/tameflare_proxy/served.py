@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class ServedGateway:
     carried: set[Connection] = field(default_factory=set)
     surroundings: Surroundings = field(default_factory=Surroundings)
     _applied: KillSwitches = NO_KILL_SWITCHES
+    _applying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def presents(self, token: str | None) -> bool:
         """Whether `token` is this gateway's, and still good."""
@@ -70,16 +72,18 @@ class ServedGateway:
 
     async def apply_kill_switches(self) -> None:
         """End what is held or under way and stopped by a kill switch that is new."""
-        point = self.point()
-        if point.kill_switches is self._applied:
-            return
-        await self.services.approvals.kill(point.stopped_by)
-        for connection in tuple(self.carried):
-            try:
-                await connection.kill(point.stopped_by)
-            except Exception:  # noqa: BLE001  # INVARIANT: what cannot be ended gently is closed
-                connection.end()
-        self._applied = point.kill_switches
+        # Whoever comes while this goes on, finds it done: nothing is ended twice.
+        async with self._applying:
+            point = self.point()
+            if point.kill_switches is self._applied:
+                return
+            await self.services.approvals.kill(point.stopped_by)
+            for connection in tuple(self.carried):
+                try:
+                    await connection.kill(point.stopped_by)
+                except Exception:  # noqa: BLE001  # INVARIANT: what does not end gently is closed
+                    connection.end()
+            self._applied = point.kill_switches
 
 
 class ServedGateways(Protocol):

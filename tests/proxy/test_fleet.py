@@ -413,6 +413,26 @@ def test_kill_switch_stops_at_once_and_unkill_starts_again(setting: Setting) -> 
         until(lambda: setting.on(client).status == 200)
 
 
+def test_kill_switch_cuts_what_is_under_way(setting: Setting) -> None:
+    plane = setting.start_plane()
+    token = setting.gateway()
+    with setting.proxy() as proxy:
+        client = setting.tunnel(proxy, token)
+        assert setting.on(client).status == 200
+        until(lambda: proxy.status()["streaming"])
+        setting.origin.handle = lambda request: None
+        client.send(
+            f"GET {READ} HTTP/1.1\r\nHost: localhost:{setting.origin.port}\r\n\r\n".encode()
+        )
+        until(lambda: len(setting.origin.requests) == 2)
+        since = time.monotonic()
+        kill = {"scope": "connector:github", "reason": "drill"}
+        assert plane.owner.post("/api/v1/kill-switches", kill).status_code == 201
+        assert client.ended()
+        assert time.monotonic() - since < 1
+        until(lambda: any(record["outcome"] == "killed" for record in setting.records()))
+
+
 def test_document_that_does_not_load_here_changes_nothing(setting: Setting) -> None:
     setting.start_plane()
     token = setting.gateway()

@@ -50,6 +50,9 @@ class Answers:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, approval_id: str) -> bool:
+        return approval_id in self._waiting
+
     def expect(self, approval_id: str) -> _Waiting:
         """Take note of the answer to an approval, from before it is asked."""
         return self._waiting.setdefault(approval_id, _Waiting())
@@ -109,13 +112,15 @@ class ControlPlaneApprover:
 
     async def wait(self, approval: Approval) -> Answer:
         """Wait for the answer, as it is heard or else asked for."""
+        # An answer that came while nobody waited was heard by nobody.
+        missed = approval.id not in self._answers
         waiting = self._answers.expect(approval.id)
         backoff = Backoff()
         try:
             while waiting.answer is None:
-                if self._answers.streaming():
+                if self._answers.streaming() and not missed:
                     await waiting.nudged.wait()
-                waiting.nudged = anyio.Event()
+                waiting.nudged, missed = anyio.Event(), False
                 if waiting.answer is None:
                     await self._ask(approval.id, waiting, backoff)
             return waiting.answer

@@ -114,6 +114,7 @@ class SyncedGateways:
         self._stream: str | None = None
         self._added: set[bytes] = set()
         self._background: anyio.abc.TaskGroup | None = None
+        self._order = 0
         self.reachable: bool | None = None
         self.since = clock()
         self.follower = Follower()
@@ -166,6 +167,11 @@ class SyncedGateways:
                 tasks.start_soon(self._refresh, gateway)
 
     async def _learn(self, token: Secret, digest: bytes) -> SyncedGateway | None:
+        if self.reachable is False:
+            # Nobody has to wait for what gave no answer a moment ago, if something is kept.
+            with suppress(ControlPlaneUnreachable):
+                return await self._recall(token, digest)
+        order = self._next()
         try:
             async with self._fetches:
                 config = await self._plane.config(token)
@@ -180,7 +186,7 @@ class SyncedGateways:
             return await self._recall(token, digest)
         assert config is not None, "nothing was said to be known already"
         self._heard(reachable=True)
-        gateway = await self._made(token, digest, config)
+        gateway = await self._made(token, digest, config, order)
         await self._store(gateway, config)
         return gateway
 
@@ -195,10 +201,10 @@ class SyncedGateways:
                 f"the control plane {self._plane.url} cannot be reached, and nothing is kept of"
                 " this gateway from before"
             )
-        return await self._made(token, digest, config, from_cache=True)
+        return await self._made(token, digest, config, None)
 
     async def _made(
-        self, token: Secret, digest: bytes, config: ServedConfig, *, from_cache: bool = False
+        self, token: Secret, digest: bytes, config: ServedConfig, order: int | None
     ) -> SyncedGateway:
         gateway = SyncedGateway(
             token,
@@ -215,8 +221,8 @@ class SyncedGateways:
             raise ControlPlaneUnreachable(
                 f"the gateway's configuration cannot be loaded here: {error.problems[0]}"
             ) from None
-        gateway.take(config, bound, from_cache=from_cache, at=self._clock())
-        self._take_switches(config, from_cache=from_cache)
+        gateway.take(config, bound, from_cache=order is None, at=self._clock())
+        self._take_switches(config, order)
         self._known[digest] = gateway
         self._news.set()
         return gateway
@@ -228,6 +234,7 @@ class SyncedGateways:
                 await self._fetch(gateway)
 
     async def _fetch(self, gateway: SyncedGateway) -> None:
+        order = self._next()
         try:
             config = await self._plane.config(gateway.token, gateway.revision)
             self._heard(reachable=True)
@@ -236,7 +243,7 @@ class SyncedGateways:
                 gateway.from_cache = False
                 return
             # A document that does not load changes no rule, and never holds back a kill switch.
-            self._take_switches(config)
+            self._take_switches(config, order)
             bound = await to_thread.run_sync(self._bound, config)
             gateway.take(config, bound, from_cache=False, at=self._clock())
             await self._store(gateway, config)
@@ -274,12 +281,17 @@ class SyncedGateways:
         self._note_unknown(gateway.digest)
         self.follower.revoked(gateway)
 
-    def _take_switches(self, config: ServedConfig, *, from_cache: bool = False) -> None:
+    def _next(self) -> int:
+        """A number for what is asked or heard now, higher than that of all before."""
+        self._order += 1
+        return self._order
+
+    def _take_switches(self, config: ServedConfig, order: int | None) -> None:
         before = self._switches()
-        if from_cache and self.reachable is not True:
+        if order is None:
             self._switches.keep(config.kill_switches)
         else:
-            self._switches.replace(config.kill_switches)
+            self._switches.replace(config.kill_switches, order=order)
         if self._switches() is not before:
             self.follower.kill_switches_changed()
 
@@ -350,11 +362,7 @@ class SyncedGateways:
             case Event("config", {"gateway": str(key)}):
                 self._refresh_beside(one for one in self if one.id == key)
             case Event("kill_switch", {"kill_switches": list(documents)}):
-                try:
-                    self._switches.replace(documents)
-                except ValueError as error:
-                    _logger.error("kill switches not understood: %s", error)
-                    self._refresh_beside(self)
+                self._switches.replace(documents, order=self._next())
                 self.follower.kill_switches_changed()
             case Event("approval", {"id": str(key)}):
                 self.follower.answered(key, event.data)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
-from tameflare_core.kill_switch import NO_KILL_SWITCHES, KillSwitch, KillSwitches
+from tameflare_core.kill_switch import (
+    NO_KILL_SWITCHES,
+    KillScope,
+    KillScopeKind,
+    KillSwitch,
+    KillSwitches,
+)
 
 __all__ = ["JoinedSwitches"]
 
@@ -20,6 +26,8 @@ class JoinedSwitches:
     def __init__(self, local: Callable[[], KillSwitches] | None = None) -> None:
         self._local = local or (lambda: NO_KILL_SWITCHES)
         self._remote = NO_KILL_SWITCHES
+        self._documents: list[object] = []
+        self._order = 0
         self._from = NO_KILL_SWITCHES, NO_KILL_SWITCHES
         self._joined = NO_KILL_SWITCHES
 
@@ -31,19 +39,36 @@ class JoinedSwitches:
             self._from = local, remote
         return self._joined
 
-    def replace(self, documents: Iterable[dict[str, Any]]) -> None:
+    def replace(self, documents: Sequence[object], *, order: int) -> None:
         """Take what the control plane says is active.
 
-        Raises:
-            ValueError: one of them cannot be read; what was active before goes on.
+        Args:
+            documents: every kill switch that is; one that cannot be read stops everything.
+            order: of the question that this answers, or of the moment that it was heard: what was
+                asked before the last that was taken is out of date.
         """
-        switches = [KillSwitch.from_document(each) for each in documents]
-        if [one.id for one in self._remote] != [one.id for one in KillSwitches(switches)]:
-            self._remote = KillSwitches(switches)
+        if order < self._order:
+            return
+        self._order = order
+        if list(documents) != self._documents:
+            self._documents = list(documents)
+            self._remote = KillSwitches(map(_read, documents))
 
-    def keep(self, documents: Iterable[dict[str, Any]]) -> None:
+    def keep(self, documents: Sequence[object]) -> None:
         """Take what was active when the control plane was last heard, besides what is."""
         known = {one.id for one in self._remote}
-        more = [one for one in map(KillSwitch.from_document, documents) if one.id not in known]
+        more = [one for one in map(_read, documents) if one.id not in known]
         if more:
             self._remote = KillSwitches([*self._remote, *more])
+
+
+def _read(document: object) -> KillSwitch:
+    try:
+        return KillSwitch.from_document(document)
+    except ValueError:
+        return KillSwitch.new(
+            KillScope(kind=KillScopeKind.ORG),
+            reason="a kill switch of the control plane cannot be read here: update the gateway",
+            by="tameflare",
+            at=datetime.now(UTC),
+        )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-
 from tameflare_core.kill_switch import NO_KILL_SWITCHES, KillScope, KillSwitch, KillSwitches
 from tameflare_core.sync.switches import JoinedSwitches
 
@@ -17,27 +15,36 @@ def switch(scope: str) -> KillSwitch:
 def test_same_object_while_nothing_changes() -> None:
     joined = JoinedSwitches()
     one = switch("org")
-    joined.replace([one.document()])
+    joined.replace([one.document()], order=1)
     first = joined()
     assert [each.id for each in first] == [one.id]
-    joined.replace([one.document()])
+    joined.replace([one.document()], order=2)
     assert joined() is first
-    joined.replace([])
+    joined.replace([], order=3)
     assert len(joined()) == 0
 
 
 def test_both_places_count() -> None:
     local = KillSwitches([switch("gateway:a")])
     joined = JoinedSwitches(lambda: local)
-    joined.replace([switch("org").document()])
+    joined.replace([switch("org").document()], order=1)
     assert {str(each.scope) for each in joined()} == {"gateway:a", "org"}
 
 
-def test_what_cannot_be_read_ends_nothing() -> None:
+def test_what_cannot_be_read_stops_everything() -> None:
     joined = JoinedSwitches()
-    joined.replace([switch("org").document()])
-    with pytest.raises(ValueError, match="kill switch"):
-        joined.replace([{"id": "x"}])
+    readable = switch("gateway:a").document()
+    joined.replace([readable, {"id": "x"}], order=1)
+    assert {str(each.scope) for each in joined()} == {"gateway:a", "org"}
+    stopped = joined()
+    joined.replace([readable, {"id": "x"}], order=2)
+    assert joined() is stopped
+
+
+def test_answer_that_was_overtaken_ends_nothing() -> None:
+    joined = JoinedSwitches()
+    joined.replace([switch("org").document()], order=2)
+    joined.replace([], order=1)
     assert len(joined()) == 1
 
 
