@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast, override
 
 import structlog
 
 __all__ = ["configure_logs"]
+
+
+class _Lossy(io.TextIOBase):
+    """A file whose disk may be full: a line is lost then, and nothing else."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    @override
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    @override
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -28,6 +49,6 @@ def configure_logs(level: int = logging.INFO) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Lossy(sys.stderr))),
         cache_logger_on_first_use=False,
     )

@@ -12,6 +12,7 @@ import typer
 
 from tameflare_cli.context import CONFIG_NAME, find_config, load_gateway
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
+from tameflare_cli.gateway_parts import add_part_commands
 from tameflare_cli.options import ConfigOption, JsonOption
 from tameflare_cli.rendering import notice, print_json, print_line, print_row, print_table
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _LINE = 80
 
 app = typer.Typer(add_completion=False, invoke_without_command=True)
+add_part_commands(app, "connectors", "connector")
 
 _Name = Annotated[
     str,

@@ -8,18 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tameflare_cli.exit_codes import ExitCode
+from tameflare_cli.gateway_parts import add_part_commands
 from tameflare_cli.options import JsonOption
 from tameflare_cli.rendering import one_line, print_json, print_line, print_row
 
 if TYPE_CHECKING:
     from tameflare_core.config.cases import CaseResult
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Test what policies decide.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Test what policies decide, and edit those of the control plane.",
+)
+add_part_commands(app, "policies", "policy")
 
 
 @app.callback()
 def _group() -> None:
-    """Test what permissions and policies decide."""
+    """Test what policies decide, and edit those of the control plane."""
 
 
 @app.command("test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -226,3 +227,23 @@ def test_database_that_cannot_be_written_says_so(stack: Stack, standin: Standin)
     assert stack.get(standin).returncode != 0
     assert stack.tf("unkill", "--control-plane").returncode == 0
     assert stack.get(standin).stdout == "200\n"
+
+
+def test_full_disk_says_so_and_changes_nothing(stack: Stack, standin: Standin) -> None:
+    plane = stack.plane()
+    stack.gateway()
+    stack.log_in()
+    stack.choose(standin)
+    assert stack.get(standin).stdout == "200\n"
+    until(lambda: len(stack.records()) == 1, "the first record arrived")
+    # No file of the process may grow any more, as on a disk that is full.
+    soft, hard = resource.prlimit(plane.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(plane.pid, resource.RLIMIT_FSIZE, (0, hard))
+    refused = stack.tf("kill", "--control-plane", "--reason", "drill")
+    assert refused.returncode == 3, refused.stderr
+    assert "nothing was changed" in refused.stderr
+    assert stack.get(standin).stdout == "200\n"
+    resource.prlimit(plane.pid, resource.RLIMIT_FSIZE, (soft, hard))
+    until(lambda: len(stack.records()) == 2, "the record arrived late")
+    assert stack.tf("kill", "--list", "--control-plane", "--json").stdout.strip() == "[]"
+    assert stack.tf("audit", "verify").returncode == 0
