@@ -33,6 +33,7 @@ _COMMANDS = (
     "replay",
     "learn",
     "logs",
+    "audit",
     "kill",
     "unkill",
     "credentials",
