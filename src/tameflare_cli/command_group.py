@@ -33,7 +33,6 @@ _COMMANDS = (
     "replay",
     "learn",
     "logs",
-    "audit",
     "kill",
     "unkill",
     "credentials",

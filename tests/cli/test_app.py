@@ -11,7 +11,7 @@ from tests.cli.harness import Run
 
 COMMANDS = (
     "init", "run", "mcp", "gateway", "explain", "policies", "replay", "learn", "logs", "kill",
-    "unkill", "credentials", "connectors", "doctor", "audit",
+    "unkill", "credentials", "connectors", "doctor",
 )  # fmt: skip
 
 
