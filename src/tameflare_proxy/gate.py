@@ -1,11 +1,11 @@
-"""A client's data, held back while nobody can take it."""
+"""A client's connection as the protocol engine has it: held back, and never closed by it."""
 
 from __future__ import annotations
 
 import asyncio
 import select
 
-__all__ = ["GatedReader"]
+__all__ = ["GatedReader", "KeptOpenWriter"]
 
 _PEEK_SECONDS = 1.0
 # Linux says when the peer has closed its side although data still lies before that; others do not.
@@ -71,3 +71,23 @@ class GatedReader:
         poll = select.poll()
         poll.register(descriptor, _HUNG_UP)
         return bool(poll.poll(0))
+
+
+class KeptOpenWriter:
+    """A client's writer that is only ended here: whoever accepted the connection closes it."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._ended = False
+        self.write = writer.write
+        self.drain = writer.drain
+        self.get_extra_info = writer.get_extra_info
+
+    def is_closing(self) -> bool:
+        return self._ended or self._writer.is_closing()
+
+    def write_eof(self) -> None:
+        self._ended = True
+        self._writer.write_eof()
+
+    close = write_eof

@@ -38,7 +38,7 @@ from tameflare_proxy import flow_adapter
 from tameflare_proxy.authentication import token_required
 from tameflare_proxy.dial import Dialler
 from tameflare_proxy.exchange import Exchange
-from tameflare_proxy.gate import GatedReader
+from tameflare_proxy.gate import GatedReader, KeptOpenWriter
 from tameflare_proxy.mitm_layers import client_layers
 from tameflare_proxy.mitm_stream import BodyTooLargeHook, Stream, stream_of
 from tameflare_proxy.served import ServedGateway
@@ -134,7 +134,8 @@ class _Connection(server.LiveConnectionHandler):
         tunnel: Tunnel | None,
         authenticate: Callable[[str | None], bool],
     ) -> None:
-        super().__init__(cast("asyncio.StreamReader", gate), writer, _OPTIONS, _MODE)
+        kept_open = cast("asyncio.StreamWriter", KeptOpenWriter(writer))
+        super().__init__(cast("asyncio.StreamReader", gate), kept_open, _OPTIONS, _MODE)
         self._lane = lane
         self._served = served
         self._gate = gate

@@ -55,12 +55,14 @@ class Listener:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to its end; nothing is raised."""
         try:
-            await self._carry(reader, writer)
-        except RequestRejected as error:
-            await self._refuse(reader, writer, rejected(error, self._surroundings.new_id()))
-        except ControlPlaneUnreachable as error:
-            refusal = control_plane_unreachable(error, self._surroundings.new_id())
-            await self._refuse(reader, writer, refusal)
+            try:
+                await self._carry(reader, writer)
+            except RequestRejected as error:
+                writer.write(render(rejected(error, self._surroundings.new_id())))
+            except ControlPlaneUnreachable as error:
+                refusal = control_plane_unreachable(error, self._surroundings.new_id())
+                writer.write(render(refusal))
+            await _let_go(reader, writer)
         except (OSError, EOFError):
             pass  # the client went away, or was too slow
         except Exception as error:  # noqa: BLE001
@@ -75,11 +77,11 @@ class Listener:
         token = presented_token(head.get("proxy-authorization"))
         served = None if token is None else await self._gateways.find(token)
         if served is None:
-            await self._refuse(reader, writer, token_required(self._surroundings.new_id()))
+            writer.write(render(token_required(self._surroundings.new_id())))
             return
         if served.connections >= self._limits.connections:
             refusal = too_many_connections(self._limits.connections, self._surroundings.new_id())
-            await self._refuse(reader, writer, refusal)
+            writer.write(render(refusal))
             return
         served.connections += 1
         try:
@@ -127,7 +129,7 @@ class Listener:
             raise RequestRejected("`Host` header names another host than CONNECT")
         refusal = self._refused_destination(served, host, port)
         if refusal is not None:
-            await self._refuse(reader, writer, refusal)
+            writer.write(render(refusal))
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if not rest:
@@ -166,17 +168,12 @@ class Listener:
         )
         return refusal
 
-    async def _refuse(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: Refusal
-    ) -> None:
-        writer.write(render(refusal))
-        try:
-            writer.write_eof()
-            # Closing with unread input would reset the connection and take the answer with it.
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                while await reader.read(65536):
-                    pass
-        except OSError:
+
+async def _let_go(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # Closing with unread input would reset the connection and take the last answer with it.
+    writer.write_eof()
+    async with asyncio.timeout(_CLOSE_SECONDS):
+        while await reader.read(65536):
             pass
 
 

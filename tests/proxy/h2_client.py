@@ -32,12 +32,7 @@ class H2Client:
         self._ended: set[int] = set()
         self._failed: set[int] = set()
         self._closed = False
-        self._settled = False
         self.flush()
-        # What is sent to a connection that was closed meanwhile takes the answer with it, so the
-        # server's settings are acknowledged before anything is asked.
-        while not self._settled and not self._closed:
-            self._step()
 
     def flush(self) -> None:
         self._client.send(self.engine.data_to_send())
@@ -115,8 +110,6 @@ class H2Client:
                     self.engine.acknowledge_received_data(
                         event.flow_controlled_length, event.stream_id
                     )
-                case h2.events.RemoteSettingsChanged():
-                    self._settled = True
                 case h2.events.TrailersReceived():
                     self.trailers[event.stream_id] = dict(event.headers)
                 case h2.events.StreamEnded():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
@@ -216,6 +218,19 @@ def test_ambiguous_stream_is_rejected(tunnel, origin, gateway, changed) -> None:
     assert engine.answer(1)[":status"] == "400"
     assert gateway.records.wait()[0].outcome == "rejected"
     assert origin.connections == 0
+
+
+def test_last_answer_outlives_what_the_client_still_sends(tunnel, origin, gateway) -> None:
+    engine = H2Client(tunnel(alpn="h2"))
+    engine.request("GET", READ, origin, changed={":method": "CONNECT"})
+    gateway.records.wait()
+    # Sent to a connection that is closed already, each of these would be answered with a reset.
+    for _ in range(3):
+        time.sleep(0.05)
+        engine.engine.ping(b"8 octets")
+        engine.flush()
+
+    assert engine.answer(1)[":status"] == "400"
 
 
 @pytest.mark.parametrize(
