@@ -149,8 +149,9 @@ class Origin:
     def closed(self, index: int, *, within: float) -> bool:
         """Whether the peer closes the connection of a request that has arrived, within seconds."""
         connection = self.requests[index].socket
-        connection.settimeout(within)
         try:
+            # Its thread may have seen the end first, and closed it.
+            connection.settimeout(within)
             return connection.recv(1) == b""
         except TimeoutError:
             return False
