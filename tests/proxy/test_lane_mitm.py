@@ -205,7 +205,6 @@ def test_ambiguous_request_in_tunnel_is_rejected(tunnel, origin, lines) -> None:
         {":authority": "evil.example"},
         {":authority": None, "host": "evil.example"},
         {":path": "https://evil.example/"},
-        {":method": "CONNECT"},
         {":method": "get"},
         {"x-rewrite-url": "/api/v3/user"},
         {"content-length": "4"},
@@ -220,17 +219,25 @@ def test_ambiguous_stream_is_rejected(tunnel, origin, gateway, changed) -> None:
     assert origin.connections == 0
 
 
-def test_last_answer_outlives_what_the_client_still_sends(tunnel, origin, gateway) -> None:
+@pytest.mark.parametrize("rest", [{}, {":scheme": None, ":path": None}], ids=["whole", "bare"])
+def test_connect_in_a_stream_goes_nowhere(tunnel, origin, rest) -> None:
     engine = H2Client(tunnel(alpn="h2"))
-    engine.request("GET", READ, origin, changed={":method": "CONNECT"})
-    gateway.records.wait()
+    engine.request("GET", READ, origin, changed={":method": "CONNECT", **rest})
+
+    # Versions of h2 differ in whether they take it for malformed, which ends the connection.
+    assert engine.failed(1) or engine.answer(1)[":status"] == "400"
+    assert origin.connections == 0
+
+
+def test_last_answer_outlives_what_the_client_still_sends(tunnel, origin) -> None:
+    client = tunnel()
+    client.send(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     # Sent to a connection that is closed already, each of these would be answered with a reset.
     for _ in range(3):
         time.sleep(0.05)
-        engine.engine.ping(b"8 octets")
-        engine.flush()
+        client.send(b"x" * 1000)
 
-    assert engine.answer(1)[":status"] == "400"
+    assert client.got().problem["status"] == 400
 
 
 @pytest.mark.parametrize(
