@@ -21,6 +21,10 @@ from tameflare_dashboard.gateway_api.dispatch import Dispatch
 from tameflare_dashboard.health import Metrics
 from tameflare_dashboard.middleware import Surrounding
 from tameflare_dashboard.notices.sender import Sender
+from tameflare_dashboard.pages import routes as pages
+from tameflare_dashboard.pages.assets import assets
+from tameflare_dashboard.pages.rendering import Templates
+from tameflare_dashboard.pages.watching import Watchers
 from tameflare_dashboard.problems import add_problem_handlers
 from tameflare_dashboard.settings import Settings
 from tameflare_dashboard.store import invitations, org, users
@@ -70,6 +74,8 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> FastAPI
     )
     app.state.backend = here
     app.state.dispatch = Dispatch(here)
+    app.state.watchers = Watchers(here)
+    app.state.templates = Templates()
     app.state.passwords = Passwords()
     app.state.metrics = metrics
     add_problem_handlers(app)
@@ -77,6 +83,8 @@ def create_app(settings: Settings, *, backend: Backend | None = None) -> FastAPI
     app.include_router(gateway_api.router)
     app.include_router(slack.router)
     app.include_router(health.router)
+    app.include_router(pages.router)
+    app.mount("/static", assets())
     app.state.instruments = told = instruments("tameflare-dashboard")
     app.add_middleware(Surrounding, settings=settings, metrics=metrics, instruments=told)
     return app
@@ -108,6 +116,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         dispatch.end_streams()
+        app.state.watchers.end()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

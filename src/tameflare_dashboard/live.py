@@ -39,6 +39,7 @@ class ChangeKind(enum.StrEnum):
     APPROVAL = "approval"
     STREAM = "stream"
     NOTICE = "notice"
+    TRAFFIC = "traffic"
     LOST = "lost"
     """Changes may have been missed: whoever listens looks at everything again."""
 
@@ -82,6 +83,10 @@ class Subscription:
     async def next(self) -> Change:
         """The next change; waits for it."""
         return await self._queue.get()
+
+    def waiting(self) -> list[Change]:
+        """The changes that have come already; waits for none."""
+        return [self._queue.get_nowait() for _ in range(self._queue.qsize())]
 
     def put(self, change: Change) -> None:
         """Hand a change over; one who cannot keep up is told so, instead of growing."""

@@ -22,8 +22,9 @@ _PORT = re.compile(r":\d{1,5}$")
 _log = structlog.get_logger("tameflare_dashboard.requests")
 
 _HEADERS = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self';"
-    " frame-ancestors 'none'; object-src 'none'",
+    # The stylesheet draws arrows and ticks with images that it holds itself.
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none';"
+    " form-action 'self'; frame-ancestors 'none'; object-src 'none'",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
@@ -131,4 +132,5 @@ def _route(scope: Scope) -> str:
     endpoint = scope.get("endpoint")
     if endpoint is None:
         return "none"
-    return f"{endpoint.__module__.removeprefix('tameflare_dashboard.')}.{endpoint.__name__}"
+    name = getattr(endpoint, "__name__", type(endpoint).__name__)  # files have an application
+    return f"{endpoint.__module__.removeprefix('tameflare_dashboard.')}.{name}"

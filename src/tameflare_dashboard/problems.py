@@ -1,15 +1,16 @@
-"""Errors of the API as RFC 9457 problem documents."""
+"""Errors as RFC 9457 problem documents; a browser that asked for a page gets one that tells it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -86,6 +87,23 @@ def problem_response(problem: Problem) -> JSONResponse:
     )
 
 
+def _told(request: Request, problem: Problem) -> Response:
+    page = not request.url.path.startswith("/api/") and "text/html" in request.headers.get(
+        "accept", ""
+    )
+    if not page:
+        return problem_response(problem)
+    if problem.status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
+        wanted = urlencode(
+            {"next": request.url.path + (f"?{request.url.query}" if request.url.query else "")}
+        )
+        return RedirectResponse(f"/login?{wanted}", status_code=HTTPStatus.SEE_OTHER)
+    templates = request.app.state.templates
+    text = templates.render("problem.html", {"problem": problem})
+    headers = {**problem.headers, "Cache-Control": "no-store"}
+    return HTMLResponse(text, status_code=problem.status, headers=headers)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
     app.add_exception_handler(Problem, _problem)
@@ -99,14 +117,14 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return problem_response(error)
+    return _told(request, error)
 
 
-async def _bad_document(_: Request, error: Exception) -> JSONResponse:
+async def _bad_document(request: Request, error: Exception) -> Response:
     assert isinstance(error, ConfigError)
-    return problem_response(bad_document(error))
+    return _told(request, bad_document(error))
 
 
 def bad_document(error: ConfigError) -> Problem:
@@ -119,66 +137,71 @@ def bad_document(error: ConfigError) -> Problem:
     )
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # What was sent is not repeated: it may be a password or a credential.
     errors = [
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'][:300]}"
         for item in error.errors()
     ]
-    return problem_response(
+    return _told(
+        request,
         Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "invalid-request",
             "the request is not of the form that the API describes: see `errors`",
             errors=errors,
-        )
+        ),
     )
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    return problem_response(
+    return _told(
+        request,
         Problem(
             status,
             status.phrase.lower().replace(" ", "-"),
             f"{status.phrase.lower()}: see /api/openapi.json for what there is",
             headers=error.headers,
-        )
+        ),
     )
 
 
-async def _database(_: Request, error: Exception) -> JSONResponse:
+async def _database(request: Request, error: Exception) -> Response:
     # The statement and its parameters are in the error's text; the driver's own words are not.
     cause = error.orig if isinstance(error, DBAPIError) else error
     why = str(cause).strip().splitlines()[0][:200] if str(cause).strip() else "no answer"
     _log.error("database unavailable", why=why)
-    return problem_response(
+    return _told(
+        request,
         Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "database-unavailable",
             f"the database cannot be used now, and nothing was changed: {why}",
             headers={"Retry-After": "5"},
-        )
+        ),
     )
 
 
-async def _not_storable(_: Request, __: Exception) -> JSONResponse:
-    return problem_response(
+async def _not_storable(request: Request, _: Exception) -> Response:
+    return _told(
+        request,
         Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "invalid-request",
             "a value cannot be kept: it is out of range, or its text has a character like NUL",
-        )
+        ),
     )
 
 
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    return problem_response(
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return _told(
+        request,
         Problem(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             "unexpected",
             f"unexpected error `{type(error).__name__}`: the log has more",
-        )
+        ),
     )

@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tameflare_dashboard.gateway_api.dispatch import Dispatch
+from tameflare_dashboard.pages.watching import Watchers
 
 __all__ = ["ControlPlaneServer"]
 
@@ -38,9 +39,11 @@ class ControlPlaneServer(uvicorn.Server):
             )
         )
         self._dispatch: Dispatch = app.state.dispatch
+        self._watchers: Watchers = app.state.watchers
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # They would go on for ever; their proxies come again, perhaps to another process.
+        # They would go on for ever; proxies and browsers come again, perhaps to another process.
         self._dispatch.end_streams()
+        self._watchers.end()
         await super().shutdown(sockets)

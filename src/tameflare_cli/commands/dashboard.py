@@ -94,4 +94,5 @@ def tell_setup(url: str, link: str | None) -> None:
         notice(
             "nobody owns this control plane yet; within a day, and once, this makes you its owner:"
         )
-        notice(f"  tf login --url {url} --setup {link.rpartition('#')[2]}")
+        notice(f"  {link}")
+        notice(f"or, without a browser: tf login --url {url} --setup {link.rpartition('#')[2]}")

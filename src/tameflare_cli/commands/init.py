@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from tameflare_cli import templates
 from tameflare_cli.context import CONFIG_NAME
 from tameflare_cli.exit_codes import CommandFailed, ExitCode
 from tameflare_cli.options import DEFAULT_LISTEN
 from tameflare_cli.rendering import one_line, print_line, print_table
+from tameflare_core import templates
 
 app = typer.Typer(add_completion=False)
 

@@ -16,7 +16,7 @@ from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.models import ApprovalRow
 from tameflare_dashboard.store import approvals
 
-__all__ = ["router"]
+__all__ = ["Approval", "router", "shown"]
 
 router = APIRouter(tags=["approvals"])
 
@@ -83,7 +83,7 @@ async def listed(
             query,
             (ApprovalRow.created, ApprovalRow.id),
             lambda row: (row.created, row.id),
-            _shown,
+            shown,
             cursor=cursor,
             limit=limit,
         )
@@ -93,7 +93,7 @@ async def listed(
 async def one(backend: BackendHere, _: MaySee, id: Id) -> Approval:  # noqa: A002
     """An approval with everything that is to be known about it."""
     async with backend.reading() as session:
-        return _shown(await approvals.find(session, id))
+        return shown(await approvals.find(session, id))
 
 
 @router.post("/approvals/{id}/approve", summary="Approve")
@@ -113,7 +113,7 @@ async def approve(
             note=answer.note,
             widened=answer.for_seconds,
         )
-    return _shown(row)
+    return shown(row)
 
 
 @router.post("/approvals/{id}/deny", summary="Deny")
@@ -126,10 +126,11 @@ async def deny(
     """Refuse the request. The first answer stands."""
     async with backend.changing(principal.actor) as tx:
         row = await approvals.answer(tx, principal, id, ApprovalState.DENIED, note=answer.note)
-    return _shown(row)
+    return shown(row)
 
 
-def _shown(row: ApprovalRow) -> Approval:
+def shown(row: ApprovalRow) -> Approval:
+    """An approval as people see it."""
     request = row.request
     return Approval(
         id=row.id,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import Field, SecretStr
 
 from tameflare_core.vault.secret import Secret
-from tameflare_dashboard.api.fields import MayAdminister, MaySee
+from tameflare_dashboard.api.fields import Body, MayAdminister, MaySee
 from tameflare_dashboard.api.versions import IfMatch, check_version, tag
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.notices import settings as noticing
-from tameflare_dashboard.notices.settings import NoticeSettings
+from tameflare_dashboard.notices.channels import ChannelFailed, Channels, new_client
+from tameflare_dashboard.notices.settings import Channel, NoticeSettings
+from tameflare_dashboard.problems import Problem
 from tameflare_dashboard.store import credentials, org
 
 __all__ = ["router"]
@@ -82,6 +85,24 @@ async def change(
         known = await credentials.versions(tx.session, list(noticing.SECRETS.values()))
     tag(response, row.version)
     return _shown(settings, known)
+
+
+class ChannelTest(Body):
+    """Which channel to try."""
+
+    channel: Channel
+
+
+@router.post("/settings/notices/test", status_code=204, summary="Try a channel")
+async def test(backend: BackendHere, _: MayAdminister, wanted: ChannelTest) -> None:
+    """Send a message that says that it is a test; 502 says why the channel did not take it."""
+    async with backend.reading() as session:
+        settings = await noticing.load(session)
+    try:
+        async with new_client() as client:
+            await Channels(backend, client).test(wanted.channel, settings)
+    except ChannelFailed as error:
+        raise Problem(HTTPStatus.BAD_GATEWAY, "channel-failed", str(error)) from None
 
 
 def _shown(settings: NoticeSettings, known: dict[str, int]) -> KnownNoticeSettings:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from pydantic import Field
-from sqlalchemy import select
 
 from tameflare_dashboard.api.fields import Body, Email, Id, MayAdminister, MaySee, Name
 from tameflare_dashboard.api.versions import IfMatch, check_version, tag
@@ -76,8 +75,7 @@ class MadeInvitation(Invitation):
 async def all_users(backend: BackendHere, _: MaySee) -> list[User]:
     """Everybody who can log in, by address."""
     async with backend.reading() as session:
-        rows = await session.scalars(select(UserRow).order_by(UserRow.email))
-        return [_shown(row) for row in rows]
+        return [_shown(row) for row in await users.listed(session)]
 
 
 @router.get("/users/{user}", summary="One user")

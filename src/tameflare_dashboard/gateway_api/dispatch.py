@@ -176,7 +176,7 @@ class Dispatch:
                 for events in self._waiting.values():
                     for waiting in events:
                         waiting.set()
-            case ChangeKind.NOTICE:
+            case ChangeKind.NOTICE | ChangeKind.TRAFFIC:
                 pass
 
     def _tell(self, gateway: str, event: bytes, *, unless: bool = False) -> None:

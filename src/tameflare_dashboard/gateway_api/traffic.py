@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.storable import storable
 from tameflare_dashboard.gateway_api.caller import CallerHere
+from tameflare_dashboard.live import Change, ChangeKind
 from tameflare_dashboard.problems import Problem
 from tameflare_dashboard.store import traffic
 
@@ -80,17 +81,19 @@ async def take(backend: BackendHere, caller: CallerHere, batch: Batch) -> Taken:
                 "the batch has a record whose time has no zone: nothing of it was kept",
                 errors=[f"records.{index}.time: no zone"],
             )
-    now, name = backend.clock(), caller.gateway.name
-    async with backend.database.write() as session:
+    name = caller.gateway.name
+    async with backend.changing(caller.actor) as tx:
         accepted = await traffic.ingest(
-            session,
+            tx.session,
             caller.gateway,
             [
                 traffic.NewRecord(id=record.id, time=record.time, document=_document(record, name))
                 for record in batch.records
             ],
-            now,
+            tx.now,
         )
+        if accepted:
+            tx.announce(Change(kind=ChangeKind.TRAFFIC, gateway=caller.gateway.id))
     return Taken(accepted=accepted, known=len(batch.records) - accepted)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-import ssl
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,18 +11,13 @@ import httpx
 import structlog
 from sqlalchemy import select, update
 
-from tameflare_core.vault.secret import Secret
 from tameflare_dashboard.backend import Backend
 from tameflare_dashboard.db.models import ApprovalRow, NoticeRow
 from tameflare_dashboard.live import ChangeKind
 from tameflare_dashboard.notices import settings as noticing
-from tameflare_dashboard.notices.settings import Channel, EmailSettings, NoticeSettings
-from tameflare_dashboard.notices.wording import (
-    email_message,
-    signature,
-    slack_blocks,
-    webhook_document,
-)
+from tameflare_dashboard.notices.channels import ChannelFailed, Channels, new_client
+from tameflare_dashboard.notices.settings import Channel, NoticeSettings
+from tameflare_dashboard.notices.wording import email_message, slack_blocks, webhook_document
 
 __all__ = ["Sender"]
 
@@ -31,12 +25,7 @@ _LOOK_SECONDS = 1.0
 _LEASE = timedelta(seconds=60)
 _MOST_ATTEMPTS = 8
 _AT_ONCE = 20
-_SEND_SECONDS = 15.0
 _log = structlog.get_logger(__name__)
-
-
-class _Failed(Exception):
-    pass
 
 
 class Sender:
@@ -51,11 +40,12 @@ class Sender:
 
     async def run(self) -> None:
         """Send what is due; runs until it is cancelled."""
-        async with httpx.AsyncClient(timeout=_SEND_SECONDS, trust_env=False) as client:
+        async with new_client() as client:
+            channels = Channels(self._backend, client)
             with self._backend.bus.subscribe() as changes:
                 while True:
                     try:
-                        while await self._send_some(client):
+                        while await self._send_some(channels):
                             pass
                     except Exception as error:  # noqa: BLE001  # INVARIANT: it is tried again
                         _log.warning("notices not looked at", why=type(error).__name__)
@@ -66,13 +56,13 @@ class Sender:
                     except TimeoutError:
                         pass
 
-    async def _send_some(self, client: httpx.AsyncClient) -> bool:
+    async def _send_some(self, channels: Channels) -> bool:
         """Send what is due; False when nothing was."""
         claimed = await self._claim()
         if claimed:
             async with self._backend.reading() as session:
                 settings = await noticing.load(session)
-            await asyncio.gather(*(self._send(client, settings, *each) for each in claimed))
+            await asyncio.gather(*(self._send(channels, settings, *each) for each in claimed))
         return bool(claimed)
 
     async def _claim(self) -> list[tuple[NoticeRow, ApprovalRow]]:
@@ -101,7 +91,7 @@ class Sender:
 
     async def _send(
         self,
-        client: httpx.AsyncClient,
+        channels: Channels,
         settings: NoticeSettings,
         notice: NoticeRow,
         approval: ApprovalRow,
@@ -111,8 +101,8 @@ class Sender:
             await self._note(notice, state=state, due=None)  # it was answered before anybody knew
             return
         try:
-            place = await self._tell(client, settings, notice, approval)
-        except (_Failed, httpx.HTTPError, OSError, smtplib.SMTPException) as error:
+            place = await self._tell(channels, settings, notice, approval)
+        except (ChannelFailed, httpx.HTTPError, OSError, smtplib.SMTPException) as error:
             why = str(error) or type(error).__name__
             _log.warning("notice not sent", channel=notice.channel, why=why[:200])
             seconds = min(300, 2**notice.attempts)
@@ -124,7 +114,7 @@ class Sender:
 
     async def _tell(
         self,
-        client: httpx.AsyncClient,
+        channels: Channels,
         settings: NoticeSettings,
         notice: NoticeRow,
         approval: ApprovalRow,
@@ -132,73 +122,16 @@ class Sender:
         url = f"{self._backend.settings.public_url}/approvals/{approval.id}"
         match notice.channel:
             case Channel.SLACK:
-                return await self._slack(client, settings, notice, approval, url)
+                return await channels.slack(settings, *slack_blocks(approval, url), notice.place)
             case Channel.WEBHOOK:
-                await self._webhook(client, settings, approval, url)
-                return None
+                await channels.webhook(settings, webhook_document(approval, url))
             case Channel.EMAIL if settings.email is not None:
-                password = await self._secret("smtp_password")
-                message = email_message(
-                    approval, url, sender=settings.email.sender, to=settings.email.to
-                )
-                await asyncio.to_thread(_mail, settings.email, password, message)
-                return None
-        raise _Failed(f"`{notice.channel}` is not set up")
-
-    async def _slack(
-        self,
-        client: httpx.AsyncClient,
-        settings: NoticeSettings,
-        notice: NoticeRow,
-        approval: ApprovalRow,
-        url: str,
-    ) -> dict[str, Any]:
-        token = await self._secret("slack_token")
-        if settings.slack is None or token is None:
-            raise _Failed("Slack is not set up")
-        text, blocks = slack_blocks(approval, url)
-        place = notice.place or {}
-        method = "chat.update" if place else "chat.postMessage"
-        body = {"channel": settings.slack.channel, "text": text, "blocks": blocks, **place}
-        answer = await client.post(
-            f"{settings.slack.api_url}/{method}",
-            json={**body, "unfurl_links": False, "unfurl_media": False},
-            headers={"Authorization": f"Bearer {token.reveal()}"},
-        )
-        if answer.status_code != httpx.codes.OK:
-            raise _Failed(f"Slack answers with status {answer.status_code}")
-        said = answer.json()
-        if not said.get("ok"):
-            raise _Failed(f"Slack says `{str(said.get('error'))[:100]}`")
-        return {"channel": str(said["channel"]), "ts": str(said["ts"])}
-
-    async def _webhook(
-        self,
-        client: httpx.AsyncClient,
-        settings: NoticeSettings,
-        approval: ApprovalRow,
-        url: str,
-    ) -> None:
-        secret = await self._secret("webhook_secret")
-        if settings.webhook is None or secret is None:
-            raise _Failed("the webhook is not set up")
-        body = webhook_document(approval, url)
-        timestamp = str(int(self._backend.clock().timestamp()))
-        answer = await client.post(
-            settings.webhook.url,
-            content=body,
-            headers={
-                "Content-Type": "application/json",
-                "X-TameFlare-Timestamp": timestamp,
-                "X-TameFlare-Signature": signature(secret, timestamp, body),
-            },
-        )
-        if not answer.is_success:
-            raise _Failed(f"the webhook answers with status {answer.status_code}")
-
-    async def _secret(self, key: str) -> Secret | None:
-        async with self._backend.reading() as session:
-            return await noticing.secret(session, self._backend, key)
+                to = settings.email.to
+                message = email_message(approval, url, sender=settings.email.sender, to=to)
+                await channels.email(settings, message)
+            case _:
+                raise ChannelFailed(f"`{notice.channel}` is not set up")
+        return None
 
     async def _note(self, notice: NoticeRow, *, due: datetime | None, **values: Any) -> None:
         state = values.pop("state", None)
@@ -215,21 +148,3 @@ class Sender:
             await session.execute(
                 update(NoticeRow).where(NoticeRow.id == notice.id).values(due=due, **values)
             )
-
-
-def _mail(settings: EmailSettings, password: Secret | None, message: Any) -> None:
-    context = ssl.create_default_context()
-    if settings.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            settings.host, settings.port, timeout=_SEND_SECONDS, context=context
-        )
-    else:
-        server = smtplib.SMTP(settings.host, settings.port, timeout=_SEND_SECONDS)
-    with server:
-        if settings.security == "starttls":
-            server.starttls(context=context)
-        if settings.username and password is not None:
-            if settings.security == "none":
-                raise _Failed("a password is not sent over a connection without TLS")
-            server.login(settings.username, password.reveal())
-        server.send_message(message)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tameflare_dashboard.db.models import GatewayRow, TrafficHourRow, TrafficMinuteRow, TrafficRow
 from tameflare_dashboard.store import partitions
 
-__all__ = ["Filters", "NewRecord", "export", "find", "ingest", "page", "prune", "risk_of"]
+__all__ = ["Filters", "NewRecord", "export", "find", "ingest", "newer", "page", "prune", "risk_of"]
 
 _AT_ONCE = 1000
 _RISKS = ("low", "medium", "high", "critical")
@@ -233,6 +233,30 @@ async def page(
     if before is not None:
         conditions.append(tuple_(TrafficRow.time, TrafficRow.id) < before)
         conditions.append(TrafficRow.day <= (before[0] + timedelta(days=1)).date())
+    rows = await session.scalars(
+        select(TrafficRow)
+        .where(*conditions)
+        .order_by(TrafficRow.time.desc(), TrafficRow.id.desc())
+        .limit(most)
+    )
+    return list(rows)
+
+
+async def newer(
+    session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, most: int
+) -> list[TrafficRow]:
+    """Records that are newer than one, newest first.
+
+    Args:
+        session: any.
+        filters: which.
+        after: time and id of the last one that was seen; None for the newest of all.
+        most: how many at the most: the newest ones.
+    """
+    conditions = filters.conditions()
+    if after is not None:
+        conditions.append(tuple_(TrafficRow.time, TrafficRow.id) > after)
+        conditions.append(TrafficRow.day >= (after[0] - timedelta(days=1)).date())
     rows = await session.scalars(
         select(TrafficRow)
         .where(*conditions)

@@ -15,7 +15,17 @@ from tameflare_dashboard.ids import new_id
 from tameflare_dashboard.problems import Problem, not_found
 from tameflare_dashboard.store import personal_tokens, sessions
 
-__all__ = ["any_user", "by_email", "change", "create", "find", "normal_email", "remove", "shown"]
+__all__ = [
+    "any_user",
+    "by_email",
+    "change",
+    "create",
+    "find",
+    "listed",
+    "normal_email",
+    "remove",
+    "shown",
+]
 
 
 def normal_email(email: str) -> str:
@@ -37,6 +47,11 @@ def shown(user: UserRow) -> dict[str, Any]:
 async def any_user(session: AsyncSession) -> bool:
     """Whether there is a user at all."""
     return (await session.scalar(select(UserRow.id).limit(1))) is not None
+
+
+async def listed(session: AsyncSession) -> list[UserRow]:
+    """Every user, by address."""
+    return list(await session.scalars(select(UserRow).order_by(UserRow.email)))
 
 
 async def by_email(session: AsyncSession, email: str) -> UserRow | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tameflare_cli import templates
+from tameflare_core import templates
 from tests.cli.harness import Run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tameflare_cli import templates
+from tameflare_core import templates
 from tameflare_core.config.document import GatewayConfig
 from tameflare_core.decision_point import DecisionPoint
 from tameflare_core.request import Body, OutboundRequest

@@ -1,0 +1,99 @@
+"""A gateway that is being made: a form's fields as a document."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tameflare_core import templates
+from tameflare_core.plugins import Plugins
+from tameflare_dashboard.documents import parts, render
+from tameflare_dashboard.pages.forms import Fields
+from tameflare_dashboard.pages.presets import PRESETS
+
+__all__ = ["Draft"]
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+@dataclass(slots=True)
+class Draft:
+    """What somebody has chosen so far.
+
+    Attributes:
+        name, environment, enforcement: of the gateway.
+        template: whose rules it starts from; empty for presets.
+        connectors: as the document will have them.
+        permissions: the same.
+        mistakes: what is still to be put right.
+    """
+
+    name: str
+    environment: str
+    enforcement: str
+    template: str
+    connectors: list[dict[str, Any]] = field(default_factory=list)
+    permissions: list[dict[str, Any]] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, fields: Fields, plugins: Plugins) -> Self:
+        """The draft in a form's fields."""
+        draft = cls(
+            name=fields.one("name").strip(),
+            environment=fields.one("environment").strip(),
+            enforcement=fields.one("enforcement", "enforce"),
+            template=fields.one("template"),
+        )
+        if not _NAME.fullmatch(draft.name):
+            draft.mistakes.append("name: lower-case letters, digits and `-`, like `prod-agent`")
+        known = {} if not draft.template else parts(templates.text(draft.template))
+        for kind in fields.all("connector"):
+            if kind in plugins.connectors:
+                draft._connect(kind, fields, plugins)
+                draft._permit(kind, fields, plugins, known.get("permissions") or [])
+        if not draft.connectors:
+            draft.mistakes.append("connectors: choose at least one service")
+        return draft
+
+    def document(self) -> str:
+        """The text of its `tameflare.yaml`."""
+        document: dict[str, Any] = {"version": 1, "gateway": self.name or "unnamed"}
+        if self.environment:
+            document["environment"] = self.environment
+        if self.enforcement != "enforce":
+            document["enforcement"] = self.enforcement
+        document["connectors"] = self.connectors
+        document["permissions"] = self.permissions
+        return render(document)
+
+    def _connect(self, kind: str, fields: Fields, plugins: Plugins) -> None:
+        part: dict[str, Any] = {"type": kind}
+        hosts = [host.strip() for host in fields.one(f"hosts.{kind}").split(",") if host.strip()]
+        if hosts:
+            part["hosts"] = hosts
+        base_url = fields.one(f"base_url.{kind}").strip()
+        if base_url:
+            part["base_url"] = base_url
+        credential = fields.one(f"credential.{kind}")
+        if credential == "new":
+            credential = f"{self.name}-{kind}"
+        if credential and plugins.connectors[kind].takes_credential:
+            part["credential"] = f"vault:{credential}"
+        self.connectors.append(part)
+
+    def _permit(
+        self, kind: str, fields: Fields, plugins: Plugins, of_template: list[dict[str, Any]]
+    ) -> None:
+        chosen = fields.one(f"preset.{kind}", "read")
+        own = [rule for rule in of_template if rule.get("connector") == kind]
+        if chosen == "template" and own:
+            self.permissions += own
+        elif chosen in PRESETS:
+            pattern = f"{plugins.connectors[kind].provider}.*"
+            self.permissions += PRESETS[chosen].rules(kind, pattern)
+        else:
+            self.permissions += PRESETS["read"].rules(
+                kind, f"{plugins.connectors[kind].provider}.*"
+            )
