@@ -45,7 +45,14 @@ SELECT (at AT TIME ZONE 'UTC')::date,
        'github.' || (ARRAY['repo.get','pr.merge','issue.create'])[n % 3 + 1],
        (ARRAY['low','medium','high'])[n % 3 + 1], 'GET', 'api.github.com', 'allow',
        CASE WHEN n % 20 = 0 THEN 'denied' ELSE 'forwarded' END, 200, NULL, 0.1, 0, 12.5,
-       jsonb_build_object('id', n, 'path', '/repos/o/r', 'reason', 'allowed')
+       jsonb_build_object(
+           'id', lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '-7'
+               || lpad(n::text, 22, '0'),
+           'time', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"+00:00"'),
+           'gateway', 'gw-' || (n % 50), 'method', 'GET', 'host', 'api.github.com',
+           'path', '/repos/o/r', 'outcome', 'forwarded', 'status', 200, 'judge_ms', 0.1,
+           'hold_ms', 0, 'upstream_ms', 12.5, 'actions', jsonb_build_array(jsonb_build_object(
+               'name', 'github.repo.get', 'access', 'read', 'risk', 'low')))
 FROM (SELECT n, CAST(:start AS timestamptz) + n * CAST(:step AS interval) AS at
       FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n) AS made
 """
@@ -119,8 +126,8 @@ async def timed(
     return statistics.quantiles(times, n=20)[-1], found
 
 
-async def queries(url: str) -> list[tuple[str, ...]]:
-    database, now = Database(url), datetime.now(UTC)
+async def fill(database: Database, now: datetime) -> float:
+    """Make the rows, evenly over `DAYS`; return the seconds that it took."""
     start = (now - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     step = (now - start) / ROWS
     began = time.perf_counter()
@@ -136,8 +143,14 @@ async def queries(url: str) -> list[tuple[str, ...]]:
         for unit in ("minute", "hour"):
             await session.execute(text(COUNT.format(name=f"{unit}s", unit=unit)))
         await session.execute(text("ANALYZE traffic, traffic_minutes, traffic_hours"))
+    return time.perf_counter() - began
+
+
+async def queries(url: str) -> list[tuple[str, ...]]:
+    database, now = Database(url), datetime.now(UTC)
+    seconds = await fill(database, now)
     rows = [("query", "p95 ms", "found")]
-    rows.append(("(making the rows)", f"{(time.perf_counter() - began) * 1000:,.0f}", f"{ROWS:,}"))
+    rows.append(("(making the rows)", f"{seconds * 1000:,.0f}", f"{ROWS:,}"))
     before = now - timedelta(days=3), "f"
     week = now - timedelta(days=7)
     asked: dict[str, Callable[[AsyncSession], Awaitable[Any]]] = {

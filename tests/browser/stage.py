@@ -143,7 +143,18 @@ def furnish(plane: ControlPlane) -> dict[str, Any]:
                 host="api.stripe.com" if name.startswith("stripe") else "api.github.com",
                 path=path,
                 connector=name.partition(".")[0],
-                actions=[{"name": name, "access": access, "risk": risk}],
+                actions=[
+                    {
+                        "name": name,
+                        "access": access,
+                        "risk": risk,
+                        "risk_score": 50,
+                        "categories": [],
+                        "resource": {"owner": "acme", "repo": "site"},
+                        "resource_complete": True,
+                        "decision": decision,
+                    }
+                ],
                 decision=decision,
                 applied=decision,
                 outcome=outcome,

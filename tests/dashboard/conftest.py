@@ -137,7 +137,8 @@ class ControlPlane:
 @contextmanager
 def serving(settings: Settings, *, port: int = 0, **options: Any) -> Iterator[ControlPlane]:
     """Serve the control plane, on a free port unless one is named, until the end of the context."""
-    listening = socket.socket()
+    # With the protocol named, the event loop sends small answers at once (TCP_NODELAY).
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", port))
     listening.listen(256)

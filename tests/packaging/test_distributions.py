@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from email.message import Message
@@ -21,7 +23,16 @@ EVERY = [ROOT, *MEMBERS]
 NAMES = [project(folder)["name"] for folder in EVERY]
 
 # What a source folder holds for its distribution's sake and not for that of its importers.
-OF_THE_PROJECT = {"LICENSE", "README.md", "pyproject.toml"}
+OF_THE_PROJECT = {
+    "LICENSE",
+    "README.md",
+    "hatch_build.py",
+    "package-lock.json",
+    "package.json",
+    "pyproject.toml",
+}
+# What is fetched when a wheel is built, and never committed.
+FETCHED = "tameflare_dashboard/static/vendor/"
 
 
 def requirements(folder: Path) -> Iterator[str]:
@@ -29,6 +40,12 @@ def requirements(folder: Path) -> Iterator[str]:
     yield from table["dependencies"]
     for extra in table.get("optional-dependencies", {}).values():
         yield from extra
+
+
+def build_requirements(folder: Path) -> list[str]:
+    table = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    found: list[str] = table["build-system"]["requires"]
+    return found
 
 
 def metadata(wheel: Path) -> Message:
@@ -81,7 +98,10 @@ def providers() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("folder", MEMBERS, ids=lambda path: path.name)
 def test_every_import_is_declared(folder: Path) -> None:
-    declared = {re.split(r"[^\w-]", requirement)[0] for requirement in requirements(folder)}
+    declared = {
+        re.split(r"[^\w-]", requirement)[0]
+        for requirement in [*requirements(folder), *build_requirements(folder)]
+    }
     foreign = set(imports(folder)) - sys.stdlib_module_names - {folder.name}
     own = {member.name: {project(member)["name"]} for member in MEMBERS}
     undeclared = {
@@ -100,7 +120,11 @@ def test_every_distribution_carries_the_licence(folder: Path) -> None:
 @pytest.mark.parametrize("folder", MEMBERS, ids=lambda path: path.name)
 def test_wheel_holds_what_the_tree_holds(folder: Path, wheels: dict[str, Path]) -> None:
     with zipfile.ZipFile(wheels[project(folder)["name"]]) as archive:
-        shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
+        shipped = {
+            name
+            for name in archive.namelist()
+            if ".dist-info/" not in name and not name.startswith(FETCHED)
+        }
     tree = {
         path.relative_to(folder.parent).as_posix()
         for path in files()
@@ -108,6 +132,35 @@ def test_wheel_holds_what_the_tree_holds(folder: Path, wheels: dict[str, Path]) 
     }
     assert shipped == tree
     assert f"{folder.name}/py.typed" in shipped
+
+
+def test_dashboard_ships_what_browsers_load(wheels: dict[str, Path]) -> None:
+    with zipfile.ZipFile(wheels["tameflare-dashboard"]) as archive:
+        fetched = {
+            name.removeprefix(FETCHED): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith(FETCHED)
+        }
+    assert {"htmx.js", "htmx-sse.js", "tabler.css", "uplot.js", "uplot.css"} <= set(fetched)
+    assert b"Tabler" in fetched["tabler.css"]
+    # The licences of what is shipped are shipped with it; Tabler's is in its first lines.
+    licences = {name for name in fetched if name.startswith("licenses/")}
+    assert licences == {
+        f"licenses/{name}.txt" for name in ("bootstrap-icons", "htmx", "htmx-ext-sse", "uplot")
+    }
+
+
+def test_front_end_packages_are_pinned_by_digest() -> None:
+    folder = ROOT / "src" / "tameflare_dashboard"
+    wanted = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    for name, version in wanted.items():
+        assert re.fullmatch(r"[0-9.]+", version), name
+        assert locked[f"node_modules/{name}"]["version"] == version
+    for name, package in locked.items():
+        if name:
+            assert package["integrity"].startswith("sha512-"), name
+            assert "resolved" not in package, name
 
 
 @pytest.mark.parametrize("folder", MEMBERS, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import jinja2
 from markupsafe import Markup, escape
 
-from tameflare_core.approval import preview_line
+from tameflare_core.approval import preview, preview_line
 
 __all__ = ["STATIC", "Templates"]
 
@@ -38,7 +38,7 @@ class Templates:
         )
         self._environment.globals.update(asset=asset, icon=icon, query=query)
         self._environment.filters.update(
-            ago=ago, count=count, line=line, ms=milliseconds, when=when
+            ago=ago, count=count, line=line, ms=milliseconds, text=text, when=when
         )
 
     def render(self, name: str, values: Mapping[str, Any]) -> str:
@@ -113,3 +113,8 @@ def count(value: float) -> str:
 def line(text: object) -> Markup:
     """What an agent wrote, on one line, so that nothing in it can mislead."""
     return Markup("<bdi>{}</bdi>").format(escape(preview_line(str(text))))
+
+
+def text(body: str) -> str:
+    """What an agent wrote, on its own lines: bounded, and so that nothing in it can mislead."""
+    return preview(body.encode("utf-8", "surrogatepass"))

@@ -28,7 +28,7 @@ COMMON: dict[str, tuple[str, ...]] = {
         "stripe.refund.create",
         "stripe.customer.delete",
     ),
-    "slack": ("slack.conversations.list", "slack.chat.post_message", "slack.chat.delete"),
+    "slack": ("slack.channel.list", "slack.message.send", "slack.message.delete"),
 }
 """What people ask about first, by the type of the connector."""
 

@@ -74,7 +74,10 @@ export function goOn(form, made) {
     form.replaceChildren(form.dataset.done);
     form.setAttribute("role", "status");
   } else if (then === "reload") location.reload();
-  else if (then === "token") showOnce(made.token, { gateway: made.name ?? form.dataset.gateway, id: made.id });
+  else if (then === "token") {
+    const gateway = made.id.startsWith("gw_") ? made.name : form.dataset.gateway;
+    showOnce(made.token, { gateway, id: made.id });
+  }
   else if (then === "link") showOnce(made.link, { link: true });
   else location.assign(then ?? "/");
 }
