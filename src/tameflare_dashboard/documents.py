@@ -167,15 +167,19 @@ def completed(text: str, additions: Additions) -> str:
     return render(document)
 
 
-def parts(text: str) -> dict[str, Any]:
+def parts(text: str, name: str = _NAME) -> dict[str, Any]:
     """A document as plain values.
+
+    Args:
+        text: YAML.
+        name: what it is called in errors.
 
     Raises:
         ConfigError: it is no mapping in YAML.
     """
-    data = YamlSource.parse(text, _NAME).data
+    data = YamlSource.parse(text, name).data
     if not isinstance(data, dict):
-        raise ConfigError(f"{_NAME}:1: not a gateway configuration: it starts with `version: 1`")
+        raise ConfigError(f"{name}:1: it is a mapping: `key: value`, line by line")
     return data
 
 

@@ -294,7 +294,8 @@ def test_team_grows_and_shrinks(
     guest.get_by_role("button", name="Join").click()
     expect(guest.get_by_role("heading", name="Overview")).to_be_visible()
     page.reload()
-    page.get_by_label("Role of nora@example.com").select_option("viewer")
+    with page.expect_navigation():
+        page.get_by_label("Role of nora@example.com").select_option("viewer")
     expect(page.get_by_label("Role of nora@example.com")).to_have_value("viewer")
     guest.reload()
     expect(guest.get_by_text("Stop…")).to_have_count(0)
@@ -344,6 +345,27 @@ def test_settings_are_kept_and_channels_tried(
     saved = plane.owner.get("/api/v1/settings").json()
     assert saved["retention_days"] == 30
     assert plane.owner.get("/api/v1/blocked-categories").json()["items"] == ["financial"]
+
+
+def test_policy_for_every_gateway_is_written_in_place(
+    screen: Screen, plane: ControlPlane, stage: dict[str, Any]
+) -> None:
+    page = screen.go("/settings")
+    page.get_by_text("A new policy").click()
+    page.get_by_label("Name of the policy").fill("careful")
+    text = page.get_by_label("What it says, in YAML")
+    good = text.input_value()
+    text.fill(good.replace("destructive", "no_such_category"))
+    page.get_by_role("button", name="Add the policy").click()
+    error = page.locator("form", has=text).locator("[data-error]")
+    expect(error).to_contain_text("no_such_category")
+    text.fill(good)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Add the policy").click()
+    page.get_by_text("careful", exact=True).click()
+    expect(page.get_by_label("careful in YAML")).to_contain_text("destructive")
+    assert [each["name"] for each in plane.owner.get("/api/v1/policies").json()] == ["careful"]
+    screen.complaints.clear()
 
 
 def test_token_of_ones_own_is_shown_once(screen: Screen, plane: ControlPlane) -> None:
@@ -417,3 +439,24 @@ def test_times_are_local_and_utc_is_told(
     utc = datetime.fromisoformat(shown.get_attribute("datetime"))  # type: ignore[arg-type]
     minute = (utc.minute + 45) % 60
     expect(shown).to_have_text(re.compile(rf":{minute:02}:"))
+
+
+def test_many_tabs_share_one_stream(
+    screen: Screen, plane: ControlPlane, stage: dict[str, Any]
+) -> None:
+    """A browser opens six connections to a server: a stream of each tab would use them up."""
+    context = screen.page.context
+    tabs = [screen.page, *(context.new_page() for _ in range(8))]
+    for tab in tabs:
+        tab.goto(screen.url + "/approvals")
+        expect(tab.get_by_role("article")).to_have_count(2)
+    proxy = plane.as_gateway(stage["token"])
+    proxy.post("/api/gateway/approvals", json=merge("apv_third00000000001"))
+    for tab in tabs:
+        expect(tab.get_by_role("article")).to_have_count(3)
+    # Whichever tab has the stream: another one takes over when it goes.
+    for tab in tabs[:-1]:
+        tab.close()
+    tabs[-1].wait_for_timeout(500)
+    plane.owner.post("/api/v1/approvals/apv_third00000000001/deny", {})
+    expect(tabs[-1].get_by_role("article")).to_have_count(2)

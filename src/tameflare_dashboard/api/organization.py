@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import yaml
@@ -13,8 +14,8 @@ from tameflare_dashboard.api.fields import Body, MayAdminister, MayEdit, MaySee,
 from tameflare_dashboard.api.versions import IfMatch, check_version, tag
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.models import OrgPolicyRow, OrgRow
-from tameflare_dashboard.documents import Additions
-from tameflare_dashboard.problems import not_found
+from tameflare_dashboard.documents import Additions, parts
+from tameflare_dashboard.problems import Problem, not_found
 from tameflare_dashboard.store import org, policies
 
 __all__ = ["router"]
@@ -50,11 +51,27 @@ class Policy(Body):
 
 
 class NewPolicy(Body):
-    """What a policy shall say."""
+    """What a policy shall say: as values, or as the text that a person wrote."""
 
-    value: dict[str, Any] = Field(
-        description="With the keys of one of `policies` in `tameflare.yaml`."
+    value: dict[str, Any] | None = Field(
+        default=None, description="With the keys of one of `policies` in `tameflare.yaml`."
     )
+    text: Annotated[str, Field(max_length=100_000)] | None = Field(
+        default=None, description="The same in YAML, instead."
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The policy.
+
+        Raises:
+            ConfigError: the text is no mapping in YAML.
+            Problem: 422 with neither a value nor a text, or with both.
+        """
+        if (self.value is None) == (self.text is None):
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "give `value`, or else `text`"
+            )
+        return self.value if self.value is not None else parts(self.text or "", "policy")
 
 
 @router.get("/settings", tags=["settings"], summary="The settings")
@@ -158,7 +175,7 @@ async def put_policy(
             check_version(if_match, row.version)
         else:
             response.status_code = 201
-        row = await policies.put(tx, backend, {**new.value, "name": name}, row=row)
+        row = await policies.put(tx, backend, {**new.values(), "name": name}, row=row)
     tag(response, row.version)
     return _policy(row)
 

@@ -13,7 +13,7 @@ from tameflare_dashboard.api import organization as organization_api
 from tameflare_dashboard.api import people as people_api
 from tameflare_dashboard.auth.roles import Capability, UserRole, may
 from tameflare_dashboard.pages.here import SeenPage
-from tameflare_dashboard.store import org, users
+from tameflare_dashboard.store import org, policies, users
 
 __all__ = ["router"]
 
@@ -45,6 +45,7 @@ async def settings(here: SeenPage) -> HTMLResponse:
     scratch = Response()
     async with here.backend.reading() as session:
         row = await org.load(session)
+        policy_rows = await policies.listed(session)
     known = set(Category) | HostCategories(here.backend.plugins.host_classifiers).known
     return await here.page(
         "settings.html",
@@ -52,7 +53,7 @@ async def settings(here: SeenPage) -> HTMLResponse:
         settings=await organization_api.settings(scratch, here.backend, here.principal),
         blocked=row.blocked_categories,
         categories=sorted(known | set(row.blocked_categories)),
-        policies=await organization_api.all_policies(here.backend, here.principal),
+        policies=policy_rows,
         notices=await notices_api.read(scratch, here.backend, here.principal),
         credentials=await credentials_api.all_credentials(here.backend, here.principal),
         vault_key=here.backend.vault_key,

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from tameflare_dashboard.api.gateways import shown
 from tameflare_dashboard.pages.here import Here, SeenPage
-from tameflare_dashboard.store import gateways, series
+from tameflare_dashboard.store import approvals, gateways, kill_switches, series
 
 __all__ = ["router"]
 
@@ -56,6 +56,8 @@ async def _figures(here: Here, chosen: str) -> dict[str, Any]:
             session, since=since, until=now, outcome="denied", most=_MOST_ACTIONS
         )
         rows = [shown(row, now) for row in await gateways.listed(session)]
+        waiting = await approvals.pending_count(session)
+        stopped = len(await kill_switches.active(session))
     counts: Counter[str] = Counter()
     for point in points:
         counts.update(point.counts)
@@ -70,6 +72,8 @@ async def _figures(here: Here, chosen: str) -> dict[str, Any]:
         "top": top,
         "top_denied": denied,
         "gateways": rows,
+        "waiting": waiting,
+        "stopped": stopped,
     }
 
 

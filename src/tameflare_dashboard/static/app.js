@@ -1,6 +1,7 @@
 // What every page does: local times, dialogs, the drawer, and saying that something waits.
 
 import "./forms.js";
+import { shareEvents } from "./live.js";
 
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const today = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -24,6 +25,7 @@ async function drawCharts() {
   if (document.querySelector("[data-chart]")) (await import("./chart.js")).drawCharts();
 }
 
+shareEvents();
 showTimes(document);
 showWaiting();
 drawCharts();

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, cast, func, select
+from sqlalchemy import ColumnElement, Integer, cast, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tameflare_dashboard.db.models import TrafficHourRow, TrafficMinuteRow
@@ -68,13 +68,11 @@ async def over_time(
         .group_by(bucket, table.outcome)
         .order_by(bucket)
     )
-    points: dict[int, dict[str, int]] = {}
+    points: dict[datetime, dict[str, int]] = {}
     for start, outcome, count in rows:
-        points.setdefault(int(start), {})[outcome] = int(count)
-    return [
-        Point(time=datetime.fromtimestamp(start, UTC), counts=counts)
-        for start, counts in points.items()
-    ]
+        time = start if isinstance(start, datetime) else datetime.fromtimestamp(start, UTC)
+        points.setdefault(time, {})[outcome] = int(count)
+    return [Point(time=time, counts=counts) for time, counts in points.items()]
 
 
 async def top_actions(
@@ -87,18 +85,40 @@ async def top_actions(
     most: int = 10,
 ) -> list[tuple[str, int]]:
     """The most frequent actions with their counts; an empty name is what was no action."""
-    total = func.sum(TrafficMinuteRow.count)
-    conditions = _conditions(TrafficMinuteRow, since, until, gateway_id, None)
-    if outcome is not None:
-        conditions.append(TrafficMinuteRow.outcome == outcome)
+    parts = []
+    for table, start, end in _tables_of(since, until):
+        conditions = _conditions(table, start, end, gateway_id, None)
+        if outcome is not None:
+            conditions.append(table.outcome == outcome)
+        parts.append(
+            select(table.action.label("action"), func.sum(table.count).label("n"))
+            .where(*conditions)
+            .group_by(table.action)
+        )
+    counts = union_all(*parts).subquery()
+    total = func.sum(counts.c.n)
     rows = await session.execute(
-        select(TrafficMinuteRow.action, total)
-        .where(*conditions)
-        .group_by(TrafficMinuteRow.action)
-        .order_by(total.desc(), TrafficMinuteRow.action)
+        select(counts.c.action, total)
+        .group_by(counts.c.action)
+        .order_by(total.desc(), counts.c.action)
         .limit(most)
     )
     return [(action, int(count)) for action, count in rows]
+
+
+def _tables_of(since: datetime, until: datetime) -> list[tuple[_Table, datetime, datetime]]:
+    """What to add up for a span: whole hours by hours, and what is left at its ends by minutes."""
+    hour = timedelta(hours=1)
+    end = until.replace(minute=0, second=0, microsecond=0)
+    start = since.replace(minute=0, second=0, microsecond=0)
+    start = start if start == since else start + hour
+    if end - start < hour:
+        return [(TrafficMinuteRow, since, until)]
+    return [
+        (TrafficMinuteRow, since, start),
+        (TrafficHourRow, start, end),
+        (TrafficMinuteRow, end, until),
+    ]
 
 
 def _conditions(
@@ -120,8 +140,9 @@ def _conditions(
     return found
 
 
-def _bucket(session: AsyncSession, table: _Table, step: int) -> ColumnElement[int]:
-    seconds: ColumnElement[Any] = func.strftime("%s", table.start)
+def _bucket(session: AsyncSession, table: _Table, step: int) -> ColumnElement[Any]:
     if session.get_bind().dialect.name == "postgresql":
-        seconds = func.extract("epoch", table.start)
+        # Seconds as `extract` gives them are exact decimals, with which half the time would go.
+        return func.date_bin(timedelta(seconds=step), table.start, datetime.fromtimestamp(0, UTC))
+    seconds: ColumnElement[Any] = func.strftime("%s", table.start)
     return cast(func.floor(cast(seconds, Integer) / step), Integer) * step

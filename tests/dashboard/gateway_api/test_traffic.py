@@ -225,3 +225,20 @@ def test_text_that_cannot_be_kept_is_refused(control_plane: ControlPlane) -> Non
     reason = {"scope": "org", "reason": "a\0b"}
     assert control_plane.owner.post("/api/v1/kill-switches", reason).status_code in {201, 422}
     assert control_plane.owner.get("/api/v1/traffic?host=%00").status_code == 422
+
+
+def test_top_actions_add_up_over_hours_and_minutes(
+    control_plane: ControlPlane, gateway: httpx.Client
+) -> None:
+    now = datetime.now(UTC)
+    at = [now - timedelta(minutes=minutes, seconds=20) for minutes in range(0, 330, 7)]
+    batch = {"records": [record(time, number) for number, time in enumerate(at)]}
+    assert gateway.post(PATH, json=batch).status_code == 200
+    for minutes in (5, 59, 61, 119, 125, 250, 330):
+        since = now - timedelta(minutes=minutes)
+        path = "/api/v1/traffic/actions"
+        found = control_plane.owner.get(path, params={"since": since.isoformat()}).json()
+        # A minute counts as a whole.
+        first = since.replace(second=0, microsecond=0)
+        expected = sum(time >= first for time in at)
+        assert found == [{"action": "github.repo.get", "count": expected}], minutes

@@ -173,7 +173,13 @@ def test_first_load_is_small(control_plane: ControlPlane) -> None:
     page = control_plane.owner.get("/")
     size = len(page.content)
     client = control_plane.client(headers={"Accept-Encoding": "gzip"})
-    modules = ["call.js", "forms.js", "once.js", "chart.js"]  # what `app.js` loads in turn
+    modules = [
+        "call.js",
+        "forms.js",
+        "live.js",
+        "once.js",
+        "chart.js",
+    ]  # what `app.js` loads in turn
     names = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
     for name in [*names, *(f"/static/{module}" for module in modules)]:
         with client.stream("GET", name) as answer:
