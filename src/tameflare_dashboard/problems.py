@@ -88,15 +88,12 @@ def problem_response(problem: Problem) -> JSONResponse:
 
 
 def _told(request: Request, problem: Problem) -> Response:
-    page = not request.url.path.startswith("/api/") and "text/html" in request.headers.get(
-        "accept", ""
-    )
-    if not page:
+    """The answer that tells a problem, in the form that whoever asked can use."""
+    url = request.url
+    if url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return problem_response(problem)
     if problem.status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
-        wanted = urlencode(
-            {"next": request.url.path + (f"?{request.url.query}" if request.url.query else "")}
-        )
+        wanted = urlencode({"next": f"{url.path}?{url.query}" if url.query else url.path})
         return RedirectResponse(f"/login?{wanted}", status_code=HTTPStatus.SEE_OTHER)
     templates = request.app.state.templates
     text = templates.render("problem.html", {"problem": problem})

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from tameflare_core.action import Access, Risk
 from tameflare_core.decision import Role
 from tameflare_core.kill_switch import KillSwitches
 from tameflare_dashboard.auth.gate import BackendHere
@@ -33,8 +34,8 @@ class HeldAction(BaseModel):
     """One action of a held request."""
 
     name: str = Field(max_length=200)
-    access: str = Field(max_length=16)
-    risk: str = Field(max_length=16)
+    access: Access
+    risk: Risk
     risk_score: float = 0
     categories: list[str] = []
     resource: dict[str, str] = {}
@@ -84,7 +85,7 @@ async def open_(
     async with backend.changing(caller.actor) as tx:
         if caller.instance:
             await instances.note(tx, caller.instance, caller.proxy)
-        document = storable({**new.model_dump(), "created": new.created.isoformat()})
+        document = storable({**new.model_dump(mode="json"), "created": new.created.isoformat()})
         if not await approvals.open_(tx, caller.gateway, caller.instance, document):
             response.status_code = 200
         row = await approvals.find(tx.session, new.id)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.db.storable import storable
@@ -31,11 +31,27 @@ class RecordedAction(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(max_length=200)
+    access: str = Field(default="", max_length=16)
     risk: str = Field(max_length=16)
+    categories: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=100)
+    resource: dict[str, str] = {}
+    decision: str = Field(default="", max_length=20)
+
+
+class RecordedRule(BaseModel):
+    """The rule that decided."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(max_length=40)
+    id: str = Field(max_length=1_000)
 
 
 class Record(BaseModel):
-    """A traffic record; what gateways of a newer version add is kept along."""
+    """A traffic record; what gateways of a newer version add is kept along.
+
+    What is shown has its type here: whoever has a gateway's token may send anything.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -46,15 +62,30 @@ class Record(BaseModel):
     gateway: str = Field(max_length=200)
     method: str | None = Field(max_length=16)
     host: str | None = Field(max_length=255)
+    scheme: str | None = Field(default=None, max_length=16)
+    port: int | None = Field(default=None, ge=0, le=65_535)
+    path: str | None = Field(default=None, max_length=20_000)
     connector: str | None = Field(max_length=200)
     actions: list[RecordedAction] = Field(max_length=1_000)
     decision: str | None = Field(max_length=20)
+    applied: str | None = Field(default=None, max_length=20)
+    rule: RecordedRule | None = None
+    reason: str | None = Field(default=None, max_length=10_000)
     outcome: str = Field(max_length=20)
     status: int | None = Field(ge=100, le=999)
+    error: str | None = Field(default=None, max_length=10_000)
     approval_id: str | None = Field(default=None, max_length=64)
+    approval_state: str | None = Field(default=None, max_length=20)
+    approval_by: str | None = Field(default=None, max_length=320)
     judge_ms: _Milliseconds = 0
     hold_ms: _Milliseconds = 0
     upstream_ms: _Milliseconds = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, data: Any) -> Any:
+        # An agent's path may hold half a character; that is no reason to lose its record.
+        return storable(data)
 
 
 class Batch(BaseModel):
@@ -99,5 +130,5 @@ async def take(backend: BackendHere, caller: CallerHere, batch: Batch) -> Taken:
 
 def _document(record: Record, gateway: str) -> dict[str, Any]:
     # The token says whose it is; the gateway may have had another name when it wrote the record.
-    document: dict[str, Any] = storable(record.model_dump())
+    document = record.model_dump()
     return {**document, "time": record.time.isoformat(), "gateway": gateway}

@@ -48,7 +48,8 @@ class Draft:
         )
         if not _NAME.fullmatch(draft.name):
             draft.mistakes.append("name: lower-case letters, digits and `-`, like `prod-agent`")
-        known = {} if not draft.template else parts(templates.text(draft.template))
+        # The name is anybody's text, and no file but a template is to be read by it.
+        known = parts(templates.text(draft.template)) if draft.template in templates.names() else {}
         for kind in fields.all("connector"):
             if kind in plugins.connectors:
                 draft._connect(kind, fields, plugins)
@@ -90,10 +91,6 @@ class Draft:
         own = [rule for rule in of_template if rule.get("connector") == kind]
         if chosen == "template" and own:
             self.permissions += own
-        elif chosen in PRESETS:
-            pattern = f"{plugins.connectors[kind].provider}.*"
-            self.permissions += PRESETS[chosen].rules(kind, pattern)
         else:
-            self.permissions += PRESETS["read"].rules(
-                kind, f"{plugins.connectors[kind].provider}.*"
-            )
+            preset = PRESETS.get(chosen, PRESETS["read"])
+            self.permissions += preset.rules(kind, f"{plugins.connectors[kind].provider}.*")

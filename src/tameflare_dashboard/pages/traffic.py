@@ -166,7 +166,7 @@ async def one(here: SeenPage, id: Id) -> HTMLResponse:  # noqa: A002
             (each for each in await gateways.listed(session) if each.id == row.gateway_id), None
         )
         today = None
-        if gateway is not None and row.host is not None:
+        if gateway is not None and row.host is not None and row.document["scheme"]:
             today = await _today(here, session, gateway.document, row.document)
     values = {"record": row.document, "gateway": gateway, "today": today}
     if here.request.headers.get("hx-request"):

@@ -210,7 +210,7 @@ def test_what_an_agent_wrote_holds_nothing_up(
             datetime.now(UTC),
             1,
             path=nasty,
-            actions=[{"name": "x.y", "risk": "low", "resource": {nasty: [nasty]}}],
+            actions=[{"name": "x.y", "risk": "low", "resource": {nasty: nasty}}],
         ),
         record(datetime.now(UTC), 2),
     ]

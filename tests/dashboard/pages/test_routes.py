@@ -150,6 +150,38 @@ def test_what_an_agent_wrote_is_text(control_plane: ControlPlane) -> None:
             assert char not in text, f"{path}: {char!r}"
 
 
+def test_what_a_gateway_leaves_out_breaks_no_page(control_plane: ControlPlane) -> None:
+    """Agents know their gateway's token, and can hand in whatever the API takes."""
+    proxy = control_plane.as_gateway(control_plane.owner.gateway()["token"])
+    needed = ("id", "time", "gateway", "method", "host", "connector", "decision", "outcome")
+    whole = record(datetime.now(UTC), actions=[{"name": "x", "risk": "unheard of"}])
+    bare = {name: whole[name] for name in (*needed, "status", "actions")}
+    assert proxy.post("/api/gateway/traffic", json={"records": [bare]}).status_code == 200
+    strange = approval("apv_strange000000001")
+    strange["actions"][0]["risk"] = "unheard of"
+    assert proxy.post("/api/gateway/approvals", json=strange).status_code == 422
+    for path in ("/", "/traffic", f"/traffic/{bare['id']}", "/traffic/rows", "/approvals"):
+        assert control_plane.owner.get(path).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/traffic?gateway=%00", "/traffic?cursor=x", "/traffic?action=%00", "/audit?verb=%00",
+     "/traffic?since=yesterday&until=x&risk=x", "/gateways/%00", "/?range=x", "/approvals/%00",
+     "/approvals/history?cursor=e30", "/login?next=%00", "/invitations/%00"],
+)  # fmt: skip
+def test_strange_addresses_are_told_apart_from_faults(
+    control_plane: ControlPlane, path: str
+) -> None:
+    assert control_plane.owner.get(path, headers=HTML).status_code in {200, 303, 404, 422}
+
+
+def test_template_of_any_name_reads_no_file(control_plane: ControlPlane) -> None:
+    body = "name=a&template=../../../x&connector=github&preset.github=template"
+    answer = control_plane.owner.write("POST", "/gateways/new/preview", content=body)
+    assert answer.status_code == 200
+
+
 def test_page_asks_for_nothing_elsewhere(control_plane: ControlPlane) -> None:
     page = control_plane.owner.get("/")
     policy = page.headers["content-security-policy"]
