@@ -46,7 +46,8 @@ def launched() -> Iterator[Browser]:
             browser.close()
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread, in which no later test could run its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         if os.environ.get("CI"):

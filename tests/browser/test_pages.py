@@ -144,6 +144,36 @@ def test_wizard_starts_from_a_template(screen: Screen, plane: ControlPlane) -> N
     assert "sk_test_123" not in page.content()
 
 
+def test_wizard_takes_rules_of_ones_own(screen: Screen, plane: ControlPlane) -> None:
+    page = screen.go("/gateways/new")
+    page.get_by_label("Name", exact=True).fill("docs-bot")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("checkbox", name="github").check()
+    page.locator("#credential-github").select_option("")
+    page.locator("#preset-github").select_option("custom")
+    rules = page.locator("#rules-github")
+    preview = page.locator("#preview")
+    rules.fill("github.repo.get maybe")
+    expect(preview).to_contain_text("github, rule 1: write an action")
+    rules.fill("github.nothing.* allow")
+    expect(preview).to_contain_text("matches no action of this connector")
+    rules.fill("github.* access=read allow\ngithub.pr.* repo=docs ask")
+    expect(preview.get_by_role("row", name="github.repo.get low allow")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Make the gateway").click()
+    expect(page.locator("#shown-once")).to_be_visible()
+    items = plane.owner.get("/api/v1/gateways/docs-bot/permissions").json()["items"]
+    assert items == [
+        {"connector": "github", "action": "github.*", "access": "read", "decision": "allow"},
+        {
+            "connector": "github",
+            "action": "github.pr.*",
+            "resource": {"repo": "docs"},
+            "decision": "require_approval",
+        },
+    ]
+
+
 def test_gateway_is_duplicated_rotated_and_deleted(
     screen: Screen, plane: ControlPlane, stage: dict[str, Any]
 ) -> None:

@@ -14,6 +14,13 @@ from tameflare_dashboard.pages.presets import PRESETS
 
 __all__ = ["Draft"]
 
+_LIMITS = ("access", "risk", "category")
+_DECISIONS = {
+    "allow": "allow",
+    "ask": "require_approval",
+    "require_approval": "require_approval",
+    "deny": "deny",
+}
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -91,6 +98,28 @@ class Draft:
         own = [rule for rule in of_template if rule.get("connector") == kind]
         if chosen == "template" and own:
             self.permissions += own
+        elif chosen == "custom":
+            self._permit_custom(kind, fields.one(f"rules.{kind}"))
         else:
             preset = PRESETS.get(chosen, PRESETS["read"])
             self.permissions += preset.rules(kind, f"{plugins.connectors[kind].provider}.*")
+
+    def _permit_custom(self, kind: str, text: str) -> None:
+        """Rules of one's own, a line each: `github.pr.* access=read allow`."""
+        for number, line in enumerate(text.splitlines(), start=1):
+            words = line.split()
+            if not words:
+                continue
+            decision = _DECISIONS.get(words[-1])
+            limits = dict(word.split("=", 1) for word in words[1:-1] if "=" in word)
+            if decision is None or len(limits) != len(words) - 2:
+                self.mistakes.append(
+                    f"{kind}, rule {number}: write an action, conditions and a decision, like"
+                    " `github.pr.* access=read allow`, `github.pr.merge ask`, or `… deny`"
+                )
+                continue
+            rule: dict[str, Any] = {"connector": kind, "action": words[0]}
+            rule |= {name: limits.pop(name) for name in _LIMITS if name in limits}
+            if limits:
+                rule["resource"] = limits
+            self.permissions.append({**rule, "decision": decision})
