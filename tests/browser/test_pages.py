@@ -109,6 +109,8 @@ def test_document_is_checked_and_tried_on_yesterday(screen: Screen, stage: dict[
         " return t.value.slice(t.selectionStart, t.selectionEnd); })()"
     )
     assert "github.repo.delet" in chosen
+    document.fill(text + page.locator("[data-example]").inner_text() + "\n")
+    expect(page.get_by_text("A gateway would load with this")).to_be_visible()
     policy = (
         "policies:\n  - name: no-reads\n    rules:\n      - name: none\n"
         "        when: {field: action.name, op: equals, value: github.repo.get}\n"
@@ -279,6 +281,27 @@ def test_queue_updates_itself_and_keeps_what_is_written(
     expect(page.get_by_role("article")).to_have_count(2)
     answered = plane.owner.get("/api/v1/approvals/apv_refund0000000001").json()
     assert (answered["state"], answered["note"]) == ("approved", "looks right to me")
+
+
+NOTIFIED = """
+window.notified = [];
+window.Notification = class extends EventTarget {
+  static permission = "granted";
+  constructor(title, options) { super(); window.notified.push([title, options.body]); }
+};
+document.hasFocus = () => false;
+"""
+
+
+def test_whoever_is_elsewhere_is_notified(
+    screen: Screen, plane: ControlPlane, stage: dict[str, Any]
+) -> None:
+    screen.page.add_init_script(NOTIFIED)
+    page = screen.go("/approvals")
+    proxy = plane.as_gateway(stage["token"])
+    proxy.post("/api/gateway/approvals", json=merge("apv_third00000000001"))
+    expect(page.get_by_role("article")).to_have_count(3)
+    assert page.evaluate("notified") == [["An agent asks", "prod-agent: github.pr.merge"]]
 
 
 def test_approval_that_was_answered_elsewhere_says_so(
