@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from fastapi import FastAPI, Request
@@ -92,9 +92,13 @@ def _told(request: Request, problem: Problem) -> Response:
     url = request.url
     if url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
         return problem_response(problem)
-    if problem.status == HTTPStatus.UNAUTHORIZED and request.method == "GET":
-        wanted = urlencode({"next": f"{url.path}?{url.query}" if url.query else url.path})
-        return RedirectResponse(f"/login?{wanted}", status_code=HTTPStatus.SEE_OTHER)
+    part_of = request.headers.get("hx-current-url")  # an open page asks for a part of itself
+    if problem.status == HTTPStatus.UNAUTHORIZED and (request.method == "GET" or part_of):
+        page = urlsplit(part_of or str(url))
+        login = "/login?" + urlencode({"next": page._replace(scheme="", netloc="").geturl()})
+        if part_of:
+            return Response(status_code=problem.status, headers={"HX-Redirect": login})
+        return RedirectResponse(login, status_code=HTTPStatus.SEE_OTHER)
     templates = request.app.state.templates
     text = templates.render("problem.html", {"problem": problem})
     headers = {**problem.headers, "Cache-Control": "no-store"}

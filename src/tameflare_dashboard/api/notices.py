@@ -13,7 +13,12 @@ from tameflare_dashboard.api.fields import Body, MayAdminister, MaySee
 from tameflare_dashboard.api.versions import IfMatch, check_version, tag
 from tameflare_dashboard.auth.gate import BackendHere
 from tameflare_dashboard.notices import settings as noticing
-from tameflare_dashboard.notices.channels import ChannelFailed, Channels, new_client
+from tameflare_dashboard.notices.channels import (
+    ChannelFailed,
+    ChannelMissing,
+    Channels,
+    new_client,
+)
 from tameflare_dashboard.notices.settings import Channel, NoticeSettings
 from tameflare_dashboard.problems import Problem
 from tameflare_dashboard.store import credentials, org
@@ -95,12 +100,17 @@ class ChannelTest(Body):
 
 @router.post("/settings/notices/test", status_code=204, summary="Try a channel")
 async def test(backend: BackendHere, _: MayAdminister, wanted: ChannelTest) -> None:
-    """Send a message that says that it is a test; 502 says why the channel did not take it."""
+    """Send a message that says that it is a test.
+
+    409 says that the channel is not set up, 502 why it did not take the message.
+    """
     async with backend.reading() as session:
         settings = await noticing.load(session)
     try:
         async with new_client() as client:
             await Channels(backend, client).test(wanted.channel, settings)
+    except ChannelMissing as error:
+        raise Problem(HTTPStatus.CONFLICT, "no-channel", str(error)) from None
     except ChannelFailed as error:
         raise Problem(HTTPStatus.BAD_GATEWAY, "channel-failed", str(error)) from None
 

@@ -17,7 +17,7 @@ from tameflare_dashboard.notices import settings as noticing
 from tameflare_dashboard.notices.settings import Channel, EmailSettings, NoticeSettings
 from tameflare_dashboard.notices.wording import signature
 
-__all__ = ["SEND_SECONDS", "ChannelFailed", "Channels", "new_client"]
+__all__ = ["SEND_SECONDS", "ChannelFailed", "ChannelMissing", "Channels", "new_client"]
 
 SEND_SECONDS = 15.0
 """How long a channel may take."""
@@ -27,6 +27,10 @@ _TEST = "A test from TameFlare: approvals will be told here."
 
 class ChannelFailed(Exception):
     """A channel did not take a message; the text says why."""
+
+
+class ChannelMissing(ChannelFailed):
+    """A channel is not set up."""
 
 
 def new_client() -> httpx.AsyncClient:
@@ -61,7 +65,7 @@ class Channels:
         """
         token = await self._secret("slack_token")
         if settings.slack is None or token is None:
-            raise ChannelFailed("Slack is not set up")
+            raise ChannelMissing("Slack is not set up")
         method = "chat.update" if place else "chat.postMessage"
         body = {"channel": settings.slack.channel, "text": text, "blocks": blocks, **(place or {})}
         answer = await self._client.post(
@@ -85,7 +89,7 @@ class Channels:
         """
         secret = await self._secret("webhook_secret")
         if settings.webhook is None or secret is None:
-            raise ChannelFailed("the webhook is not set up")
+            raise ChannelMissing("the webhook is not set up")
         timestamp = str(int(self._backend.clock().timestamp()))
         answer = await self._client.post(
             settings.webhook.url,
@@ -107,7 +111,7 @@ class Channels:
             OSError, smtplib.SMTPException: the server cannot be reached, or does not take it.
         """
         if settings.email is None:
-            raise ChannelFailed("e-mail is not set up")
+            raise ChannelMissing("e-mail is not set up")
         password = await self._secret("smtp_password")
         await asyncio.to_thread(_mail, settings.email, password, message)
 

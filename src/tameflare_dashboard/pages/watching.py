@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
@@ -26,6 +26,10 @@ _TOLD = frozenset(
 )
 
 
+def _events(kinds: Set[ChangeKind]) -> bytes:
+    return b"".join(b"event: %b\ndata: 1\n\n" % kind.encode() for kind in sorted(kinds))
+
+
 class Watchers:
     """The pages that are open, as far as this process serves them.
 
@@ -45,7 +49,8 @@ class Watchers:
         """Server-sent events for one page, until its user's session ends."""
         checked = time.monotonic()
         with self._backend.bus.subscribe() as subscription:
-            yield b": open\n\n"
+            # What changed since the page was made, or since the last stream broke, was not heard.
+            yield _events(_TOLD)
             while not self._ending.is_set():
                 kinds = {change.kind for change in await self._some(subscription)}
                 if time.monotonic() - checked >= _HEARTBEAT_SECONDS:
@@ -54,10 +59,7 @@ class Watchers:
                         return
                 if ChangeKind.LOST in kinds:
                     kinds = set(_TOLD)
-                told = sorted(kinds & _TOLD)
-                yield (
-                    b"".join(b"event: %b\ndata: 1\n\n" % kind.encode() for kind in told) or b":\n\n"
-                )
+                yield _events(kinds & _TOLD) or b":\n\n"
 
     async def _some(self, subscription: Subscription) -> list[Change]:
         """The next changes, gathered for a moment; none when there was none for a while."""

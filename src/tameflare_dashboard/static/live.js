@@ -11,6 +11,8 @@ class Shared extends EventTarget {
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.addEventListener("message", ({ data }) => this.tell(data));
     this.closing = new AbortController();
+    // What changed since the page was made was not heard; the stream begins with the same for its tab.
+    setTimeout(() => this.leading || NAMES.forEach((name) => this.tell(name)), 150);
     navigator.locks
       .request(CHANNEL, { signal: this.closing.signal }, () => this.lead(url))
       .catch((error) => {
@@ -19,6 +21,7 @@ class Shared extends EventTarget {
   }
 
   lead(url) {
+    this.leading = true;
     return new Promise((release) => {
       const source = new EventSource(url);
       this.closing.signal.addEventListener("abort", () => {

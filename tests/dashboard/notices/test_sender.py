@@ -155,3 +155,33 @@ def test_secrets_are_told_to_nobody(control_plane: ControlPlane, http: Http) -> 
     assert refused.status_code == 422
     taken = control_plane.owner.put("/api/v1/credentials/org.x", {"value": "x"})
     assert taken.status_code == 409
+
+
+def test_each_channel_can_be_tried(control_plane: ControlPlane, http: Http, mail: Mail) -> None:
+    path = "/api/v1/settings/notices/test"
+    owner = control_plane.owner
+    for channel in ("slack", "webhook", "email"):
+        missing = owner.post(path, {"channel": channel})
+        assert (missing.status_code, "is not set up" in missing.text) == (409, True)
+    configure(
+        control_plane,
+        **slack(http),
+        webhook={"url": f"{http.url}/hook"},
+        webhook_secret="shh",
+        email={
+            "host": "127.0.0.1",
+            "port": mail.port,
+            "security": "none",
+            "sender": "tf@example.com",
+            "to": ["ana@example.com"],
+        },
+    )
+    for channel in ("slack", "webhook", "email"):
+        assert owner.post(path, {"channel": channel}).status_code == 204, channel
+    assert "test" in http.bodies(POST)[0]["text"]
+    assert http.bodies("/hook")[0]["event"] == "test"
+    (message,) = until(lambda: mail.mails)
+    assert "Subject: A test from TameFlare" in message
+    http.failures = 1
+    failed = owner.post(path, {"channel": "webhook"})
+    assert (failed.status_code, "status 500" in failed.text) == (502, True)
