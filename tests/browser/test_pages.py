@@ -217,6 +217,8 @@ def test_traffic_is_filtered_looked_at_and_made_a_rule(
     last = page.locator("#rule-rows tr").last
     expect(last.get_by_label("Action")).to_have_value("github.repo.delete")
     expect(last.get_by_label("Decision")).to_have_value("require_approval")
+    preview = page.locator("#permissions-preview")
+    expect(preview.get_by_role("alert")).to_be_hidden()
     page.goto(screen.url + "/traffic?status=9&gateway=nobody")
     expect(page.get_by_role("alert")).to_have_count(2)
 

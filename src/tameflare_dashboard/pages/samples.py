@@ -10,7 +10,14 @@ from tameflare_core.explanation import Asked
 from tameflare_core.gateway import BoundConnector
 from tameflare_core.parsers.route_table import Route
 
-__all__ = ["COMMON", "common_routes", "found", "pattern_of", "sample_request"]
+__all__ = [
+    "COMMON",
+    "common_routes",
+    "found",
+    "generic_requests",
+    "pattern_of",
+    "sample_request",
+]
 
 COMMON: dict[str, tuple[str, ...]] = {
     "github": (

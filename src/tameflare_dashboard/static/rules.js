@@ -87,4 +87,5 @@ document.getElementById("preset")?.addEventListener("change", (event) => {
 addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
-if (new URLSearchParams(location.search).has("action")) htmx.onLoad(() => {}), setTimeout(changed);
+// A rule that a link suggested is not saved yet: what it would change is shown at once.
+if (new URLSearchParams(location.search).has("action")) addEventListener("load", changed);
