@@ -233,13 +233,7 @@ async def page(
     if before is not None:
         conditions.append(tuple_(TrafficRow.time, TrafficRow.id) < before)
         conditions.append(TrafficRow.day <= (before[0] + timedelta(days=1)).date())
-    rows = await session.scalars(
-        select(TrafficRow)
-        .where(*conditions)
-        .order_by(TrafficRow.time.desc(), TrafficRow.id.desc())
-        .limit(most)
-    )
-    return list(rows)
+    return await _newest(session, conditions, most)
 
 
 async def newer(
@@ -257,6 +251,12 @@ async def newer(
     if after is not None:
         conditions.append(tuple_(TrafficRow.time, TrafficRow.id) > after)
         conditions.append(TrafficRow.day >= (after[0] - timedelta(days=1)).date())
+    return await _newest(session, conditions, most)
+
+
+async def _newest(
+    session: AsyncSession, conditions: list[ColumnElement[bool]], most: int
+) -> list[TrafficRow]:
     rows = await session.scalars(
         select(TrafficRow)
         .where(*conditions)
